@@ -1,0 +1,42 @@
+# Everything a person does with this checkout. `make help` lists it.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help venv demo test check format results clean
+
+help:      ## this list
+	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The stamp is newer than what it was made from exactly when the environment is up to date.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+venv: $(VENV)/.ready  ## make .venv with timeloom and all that its tests need
+
+demo: $(VENV)/.ready  ## train a slot filler on the shipped sample and show what it learned
+	$(BIN)/timeloom demo
+
+check: $(VENV)/.ready  ## ruff, pyright and the rules about who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+test: check  ## the checks and all tests
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.ready  ## bring the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+results: $(VENV)/.ready  ## measure again what RESULTS.md says (long)
+	$(BIN)/python bench/results.py
+
+results-%: $(VENV)/.ready  # one table of it
+	$(BIN)/python bench/results.py $*
+
+clean:     ## remove what the targets above made, but no model
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
