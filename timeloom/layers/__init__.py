@@ -1,0 +1,5 @@
+"""What turns cells into layers."""
+
+from timeloom.layers.recurrent import Recurrent
+
+__all__ = ["Recurrent"]

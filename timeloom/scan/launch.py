@@ -1,0 +1,76 @@
+"""Tensors in, tensors out: the one way to run a cell over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import torch
+from torch import Tensor
+
+from timeloom.core import check_lengths
+from timeloom.scan import loop
+from timeloom.scan.cell import Cell, check_input, checked_state
+
+
+@overload
+def scan(
+    cell: Cell,
+    x: Tensor,
+    state: Any = None,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    reverse: bool = False,
+    all_states: Literal[False] = False,
+) -> tuple[Tensor, Any]: ...
+
+
+@overload
+def scan(
+    cell: Cell,
+    x: Tensor,
+    state: Any = None,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    reverse: bool = False,
+    all_states: Literal[True],
+) -> tuple[Tensor, Any, Any]: ...
+
+
+def scan(
+    cell: Cell,
+    x: Tensor,
+    state: Any = None,
+    *,
+    lengths: Tensor | Sequence[int] | None = None,
+    reverse: bool = False,
+    all_states: bool = False,
+) -> tuple[Tensor, Any] | tuple[Tensor, Any, Any]:
+    """Run a cell over a batch of sequences, step after step.
+
+    A sequence's state stops at its own end and its outputs are zero from there on. With `reverse` it is read from its
+    last real step to its first; every output still stands at the step it belongs to. What x holds after an end reaches
+    no output, state or gradient. The cell's step sees zeros there, and must be finite on them.
+
+    Args:
+        cell: The recurrence.
+        x: (T, B, I).
+        state: The cell's State to begin with, or None for `cell.initial_state(B)`.
+        lengths: (B,) integers from 0 to T, or None if every sequence has T steps.
+        reverse: Read backwards.
+        all_states: Return the state after each step, too.
+
+    Returns:
+        y (T, B, O) and the final State; with `all_states` a third, the State after each step with fields (T, B, ...).
+
+    Raises:
+        ShapeError: The arguments do not fit the cell or each other, or the cell's step breaks its promise.
+    """
+    check_input(cell, x, "T B I")
+    steps, batch_size, _ = x.shape
+    state = checked_state(cell, state, batch_size)
+    if lengths is not None:
+        lengths = torch.as_tensor(lengths, device=x.device)
+        check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
+    y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
+    return (y, final, states) if all_states else (y, final)
