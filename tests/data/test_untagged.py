@@ -1,0 +1,75 @@
+"""Readers of text to be tagged: files by their content or name, and streams as they come."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from timeloom.core import DataError
+from timeloom.data import read_untagged
+
+CONLL = "fly O\nto O\n\nOslo B-x\n"
+
+
+def put(path: Path, text: str) -> Path:
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "tokens"),
+    [
+        ("t", "\nfly  to Oslo\n\n \n# soon\n", [("fly", "to", "Oslo"), ("#", "soon")]),
+        ("t", 'fly {\n{"\n', [("fly", "{"), ('{"',)]),
+        (
+            "t.jsonl",
+            '\n{"tokens": ["fly", "to"]}\n{"text": "to Oslo\\u00a0now"}\n',
+            [("fly", "to"), ("to", "Oslo", "now")],
+        ),
+        ("t.conll", "# text = fly\nfly X\nto\n\n#\n\n# # O\nOslo X B-x\n", [("fly", "to"), ("#",), ("#", "Oslo")]),
+        ("t.iob", CONLL, [("fly", "to"), ("Oslo",)]),
+        ("t.bio.gz", CONLL, [("fly", "to"), ("Oslo",)]),
+    ],
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_untagged(tmp_path: Path, name: str, text: str, tokens: list[tuple[str, ...]], ends: str) -> None:
+    path = put(tmp_path / name, text.replace("\n", ends))
+    found = list(read_untagged(path))
+    assert [sentence.tokens for sentence in found] == tokens
+    assert all(sentence.tags is None for sentence in found)
+
+
+def test_streams() -> None:
+    wanted = [("fly", "é"), ("to",)]
+    text = "\ufefffly é\r\nto\n"
+    for stream in (
+        io.StringIO(text),
+        io.BytesIO(text.encode()),
+        io.TextIOWrapper(io.BytesIO(text.encode()), "latin-1"),
+    ):
+        assert [sentence.tokens for sentence in read_untagged(stream)] == wanted
+    with pytest.raises(DataError, match=r"^<stream>:2: byte 0xff at offset 2 is not UTF-8"):
+        list(read_untagged(io.BytesIO(b"a\n\xff\n")))
+    with pytest.raises(DataError, match=r"^<stream>:1: there is no \"tokens\""):
+        list(read_untagged(io.StringIO("{}")))
+
+
+def test_a_stream_is_answered_as_it_comes() -> None:
+    """A sentence is given before the line after it is there."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as pipe:
+        pipe.write(b"fly to Oslo\n")
+        sentences = read_untagged(stream)
+        assert next(sentences).tokens == ("fly", "to", "Oslo")
+        pipe.write(b"now\n")
+        assert next(sentences).tokens == ("now",)
+
+
+def test_nothing_to_predict(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no sentence"):
+        list(read_untagged(put(tmp_path / "t", "\n\n")))
+    assert list(read_untagged(io.BytesIO(b""))) == []
