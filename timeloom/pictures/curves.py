@@ -1,0 +1,34 @@
+"""How a training run went: its loss and its scores over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+
+def training_curves(
+    rows: Sequence[Mapping[str, float]], scores: Sequence[str], best_epoch: int | None = None
+) -> Figure:
+    """Loss on the left, scores on the right.
+
+    `rows` have `epoch` (from 1), `loss` (nats) and the named scores (percent), one row an epoch, as in `log.csv`.
+    `best_epoch` (from 1) is marked where it is given.
+    """
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in rows]
+    marker = "o" if len(rows) < 3 else ""
+    left.plot(epochs, [row["loss"] for row in rows], color="C3", marker=marker, label="training loss")
+    left.set(xlabel="epoch", ylabel="nats per token", yscale="log")
+    for number, name in enumerate(scores):
+        right.plot(epochs, [row[name] for row in rows], color=f"C{number}", marker=marker, label=name)
+    right.set(xlabel="epoch", ylabel="percent, validation data")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color="0.5", linestyle="--", linewidth=1, label=f"saved: epoch {best_epoch}")
+        axes.legend()
+    return figure

@@ -1,0 +1,21 @@
+"""Training: the loop, its options and checkpoints, and the scores."""
+
+from timeloom.train.checkpoint import Progress
+from timeloom.train.conlleval import ChunkScores, Counts, score_chunks
+from timeloom.train.fit import Problem, fit
+from timeloom.train.interrupt import Interrupted
+from timeloom.train.options import TrainingOptions
+from timeloom.train.watch import TerminalWatch, Watch
+
+__all__ = [
+    "ChunkScores",
+    "Counts",
+    "Interrupted",
+    "Problem",
+    "Progress",
+    "TerminalWatch",
+    "TrainingOptions",
+    "Watch",
+    "fit",
+    "score_chunks",
+]

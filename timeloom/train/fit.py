@@ -1,0 +1,219 @@
+"""The training loop: any model, any task, never losing work."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import safetensors.torch
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from timeloom.core import RunError
+from timeloom.core.files import reason, write_whole
+from timeloom.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from timeloom.train.interrupt import Interrupted, StopRequest
+from timeloom.train.optimizer import learning_rate, make_optimizer
+from timeloom.train.options import TrainingOptions
+from timeloom.train.watch import Watch
+
+LAST, BEST, LOG = "last.ckpt", "best.safetensors", "log.csv"
+
+
+class Problem(Protocol):
+    """What a task tells `fit` about its training."""
+
+    selected_by: str  # the score of `validate` that picks the best epoch; higher is better
+
+    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
+        """The batches of an epoch as indices of examples: a pure function, as many batches in every epoch."""
+        ...
+
+    def batch(self, indices: Sequence[int]) -> Any:
+        """The examples as the model's `loss` takes them."""
+        ...
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Scores on held-out data; the model is in evaluation mode."""
+        ...
+
+
+def fit(
+    model: nn.Module,
+    problem: Problem,
+    options: TrainingOptions,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    watch: Watch | None = None,
+) -> Progress:
+    """Train `model`, which has `loss(batch)` → mean loss in nats (a scalar), and leave its best weights in it.
+
+    `folder` gets `last.ckpt` (all that `resume` needs), `best.safetensors`, `log.csv` and TensorBoard's events. Killed
+    at any moment and resumed, the run ends in the same bytes as one that was never stopped, on the same machine with
+    the same number of threads.
+
+    Raises RunError where the loss or its gradient is not finite or a file cannot be written, and Interrupted after
+    Ctrl-C or SIGTERM, once the checkpoint is safe.
+    """
+    return Fit(model, problem, options, Path(folder), watch or Watch()).run(resume)
+
+
+class Fit:
+    """One run of `fit`: its moving parts and the steps that move them."""
+
+    def __init__(self, model: nn.Module, problem: Problem, options: TrainingOptions, folder: Path, watch: Watch):
+        self.problem, self.options, self.folder, self.watch = problem, options, folder, watch
+        self.fabric = Fabric(accelerator=options.accelerator, devices=1, precision=options.precision)  # type: ignore[arg-type]
+        self.plain_model = model
+        wrapped, optimizer = self.fabric.setup(model, make_optimizer(model.parameters(), options))
+        wrapped.mark_forward_method("loss")
+        self.model: Any = wrapped
+        self.optimizer: Optimizer = optimizer
+        self.progress = Progress()
+        self.total_steps = options.epochs * len(problem.plan(0))
+
+    def run(self, resume: bool) -> Progress:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot make the folder {self.folder}: {reason(error)}") from error
+        if resume and (self.folder / LAST).exists():
+            self.restore()
+        if not self.is_over():
+            with StopRequest() as stop, self.watch:
+                self.watch.begin(self.total_steps, self.progress.steps)
+                self.train_epochs(stop)
+        self.plain_model.load_state_dict(safetensors.torch.load((self.folder / BEST).read_bytes()))
+        self.plain_model.eval()
+        return self.progress
+
+    def restore(self) -> None:
+        self.progress, saved = load_checkpoint(self.folder / LAST)
+        self.plain_model.load_state_dict(saved["model"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+
+    def save(self) -> None:
+        tensors = {"model": self.plain_model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        save_checkpoint(self.folder / LAST, self.progress, tensors)
+
+    def is_over(self) -> bool:
+        done, patience = self.progress, self.options.patience
+        bored = patience > 0 and done.epoch - 1 - done.best_epoch >= patience and done.step == 0 and done.epoch > 0
+        return done.epoch >= self.options.epochs or bored
+
+    def train_epochs(self, stop: StopRequest) -> None:
+        # purge_step has TensorBoard forget what an earlier start logged after its last checkpoint.
+        logger = TensorBoardLogger(self.folder, name="", version="tensorboard", purge_step=self.progress.steps)
+        try:
+            while not self.is_over():
+                self.train_epoch(stop)
+                self.end_epoch(logger)
+        finally:
+            logger.finalize("")
+
+    def train_epoch(self, stop: StopRequest) -> None:
+        progress = self.progress
+        started = saved = time.monotonic()
+        before = progress.epoch_seconds
+        self.model.train()
+        for indices in self.problem.plan(progress.epoch)[progress.step :]:
+            loss = self.train_step(self.fabric.to_device(self.problem.batch(indices)))
+            progress.step += 1
+            progress.steps += 1
+            progress.loss_sum += loss
+            self.watch.stepped(progress.epoch, loss)
+            now = time.monotonic()
+            progress.epoch_seconds = before + now - started
+            if stop.came:
+                self.save()
+                raise Interrupted(f"stopped in epoch {progress.epoch + 1}, step {progress.step}; all of it is saved")
+            if now - saved > self.options.checkpoint_seconds:
+                self.save()
+                saved = time.monotonic()
+
+    def train_step(self, batch: Any) -> float:
+        """One step of the optimizer. Gives the loss before it, in nats."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.progress.steps, self.total_steps, self.options)
+        self.optimizer.zero_grad()
+        loss = self.model.loss(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self.blown_up(f"the loss became {value}")
+        self.fabric.backward(loss)
+        self.progress.clipped += self.clip()
+        self.optimizer.step()
+        return value
+
+    def clip(self) -> bool:
+        """Shorten the gradient as the options say; whether it was too long."""
+        by_value, by_norm = self.options.clip_value, self.options.clip_norm
+        clipped = False
+        if by_value is not None:
+            gradients = [p.grad for p in self.plain_model.parameters() if p.grad is not None]
+            clipped = any(bool((gradient.abs() > by_value).any()) for gradient in gradients)
+            self.fabric.clip_gradients(self.model, self.optimizer, clip_val=by_value)
+        norm = self.fabric.clip_gradients(
+            self.model,
+            self.optimizer,
+            max_norm=math.inf if by_norm is None else by_norm,
+            error_if_nonfinite=False,
+        )
+        assert isinstance(norm, Tensor)
+        if not math.isfinite(float(norm)):
+            raise self.blown_up(f"the gradient's norm became {float(norm)}")
+        return clipped or (by_norm is not None and float(norm) > by_norm)
+
+    def blown_up(self, what: str) -> RunError:
+        progress, rate = self.progress, self.optimizer.param_groups[0]["lr"]
+        kept = f" The checkpoint {self.folder / LAST} from before is whole." if (self.folder / LAST).exists() else ""
+        return RunError(
+            f"{what} in epoch {progress.epoch + 1}, step {progress.step + 1}, at the learning rate {rate:.3g}.{kept}\n"
+            "  Try a smaller learning_rate, a smaller clip_norm, or look for numbers in the data that are not finite."
+        )
+
+    def end_epoch(self, logger: TensorBoardLogger) -> None:
+        progress = self.progress
+        self.model.eval()
+        started = time.monotonic()
+        with torch.inference_mode():
+            scores = self.problem.validate(self.plain_model)
+        seconds = progress.epoch_seconds + time.monotonic() - started
+        row = {
+            "epoch": progress.epoch + 1,
+            "loss": progress.loss_sum / max(1, progress.step),
+            **scores,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "clipped": progress.clipped / max(1, progress.step),
+            "seconds": seconds,
+        }
+        best = scores[self.problem.selected_by] > progress.best_score or progress.best_epoch < 0
+        if best:
+            progress.best_score, progress.best_epoch = scores[self.problem.selected_by], progress.epoch
+            # Before the checkpoint that speaks of it: a kill between the two only repeats this epoch.
+            write_whole(self.folder / BEST, safetensors.torch.save(self.plain_model.state_dict()))
+        progress.history.append(row)
+        progress.seconds += seconds
+        progress.epoch, progress.step = progress.epoch + 1, 0
+        progress.loss_sum, progress.clipped, progress.epoch_seconds = 0.0, 0, 0.0
+        self.save()
+        write_whole(self.folder / LOG, as_csv(progress.history).encode())
+        logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=progress.steps)
+        self.watch.epoch_ended(row, best)
+
+
+def as_csv(rows: Sequence[dict[str, float]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,72 @@
+"""Who looks on while a model trains: nobody, or a person at a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Watch:
+    """Hears what happens in `fit`, and does nothing about it. The terminal's watch is a subclass."""
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        return None
+
+    def begin(self, total_steps: int, done_steps: int) -> None:
+        """The run starts, or goes on from `done_steps`."""
+
+    def stepped(self, epoch: int, loss: float) -> None:
+        """One optimizer step was done; `loss` in nats."""
+
+    def epoch_ended(self, row: dict[str, float], best: bool) -> None:
+        """`row` has what the log has of the epoch."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
+class TerminalWatch(Watch):
+    """A bar with the time left and a line for each epoch; where the output is no terminal, only the lines."""
+
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console(stderr=True, soft_wrap=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=None)
+        self._loss = float("nan")
+
+    def __enter__(self) -> TerminalWatch:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        self._progress.stop()
+
+    def begin(self, total_steps: int, done_steps: int) -> None:
+        self._progress.reset(self._task, total=total_steps, completed=done_steps)
+
+    def stepped(self, epoch: int, loss: float) -> None:
+        # A running mean over about 20 steps: single batches jump too much to read.
+        self._loss = loss if self._loss != self._loss else 0.95 * self._loss + 0.05 * loss
+        self._progress.update(self._task, advance=1, description=f"epoch {epoch + 1}  loss {self._loss:.4f}")
+
+    def epoch_ended(self, row: dict[str, float], best: bool) -> None:
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+        self.console.print(f"epoch {row['epoch']:3.0f}  {shown}{'  ← best so far' if best else ''}")
+
+    def note(self, text: str) -> None:
+        self.console.print(text)
