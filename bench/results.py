@@ -1,0 +1,115 @@
+"""Measure what RESULTS.md says, and write it there: `make results`, or `python bench/results.py atis` for one table.
+
+A table takes its runs one after another and keeps each under results/, so that a table that was stopped goes on where
+it stood. The data are looked for in ../shared/data, or where $TIMELOOM_DATA points.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from timeloom.core import UsageError
+from timeloom.tasks.tagging import TaggerOptions, TaggingData, TaggingRun, train_tagger
+from timeloom.train import TerminalWatch, TrainingOptions
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "RESULTS.md"
+RUNS = ROOT / "results"
+ATIS_SEEDS = (1, 2, 3)
+
+
+def atis() -> str:
+    """Slot filling on ATIS with the defaults of `timeloom train tag`, words only."""
+    folder = data("atis")
+    files = TaggingData(str(folder / "train"), valid=str(folder / "valid"), test=str(folder / "test"))
+    runs: list[TaggingRun] = []
+    for seed in ATIS_SEEDS:
+        out = RUNS / "atis" / f"seed-{seed}"
+        print(f"ATIS, seed {seed}", file=sys.stderr)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        runs.append(
+            train_tagger(
+                files,
+                TaggerOptions(),
+                TrainingOptions(seed=seed),
+                out,
+                resume=True,
+                watch=TerminalWatch(),
+            )
+        )
+    rows = [
+        f"| {seed} | {run.test.chunks.overall.f1:.2f} | {run.valid.chunks.overall.f1:.2f} "
+        f"| {run.progress.best_epoch + 1} of {run.progress.epoch} | {run.progress.seconds / 60:.1f} |"
+        for seed, run in zip(ATIS_SEEDS, runs, strict=True)
+        if run.test is not None
+    ]
+    scores = [run.test.chunks.overall.f1 for run in runs if run.test is not None]
+    return "\n".join(
+        [
+            "## Slot filling on ATIS",
+            "",
+            "4,478 / 500 / 893 sentences, 120 slot tags. The defaults of `timeloom train tag`: a bidirectional LSTM "
+            "over words, nothing pretrained, cross-entropy at every step; the epoch is picked by the F1 of the "
+            "validation set. Chunk F1 as conlleval counts it.",
+            "",
+            "| seed | test F1 | validation F1 | best epoch | minutes |",
+            "|---|---|---|---|---|",
+            *rows,
+            f"| **mean ± deviation** | **{statistics.mean(scores):.2f} ± {statistics.stdev(scores):.2f}** | | | |",
+            "",
+            f"Command: `make results-atis`. Machine: {machine()}.",
+        ]
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {"atis": atis}
+
+
+def data(name: str) -> Path:
+    folder = Path(os.environ.get("TIMELOOM_DATA", ROOT.parent / "shared" / "data")) / name
+    if not folder.exists():
+        raise UsageError(f"the data set {name} is not at {folder}; set $TIMELOOM_DATA to the folder that has it")
+    return folder
+
+
+def machine() -> str:
+    model = platform.processor() or "processor unknown"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text())
+        model = found[1] if found else model
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{torch.get_num_threads()} cores of {model} ({capability}), torch {torch.__version__}"
+
+
+def write_section(name: str, text: str) -> None:
+    """Put a table into RESULTS.md in place of what stood between its marks."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Results\n\nMeasured by `make results`.\n"
+    section = f"<!-- {name} -->\n{text}\n<!-- end of {name} -->\n"
+    pattern = re.compile(rf"<!-- {name} -->\n.*?<!-- end of {name} -->\n", re.DOTALL)
+    page = pattern.sub(lambda found: section, page) if pattern.search(page) else page.rstrip() + "\n\n" + section
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(TABLES)
+    unknown = [name for name in wanted if name not in TABLES]
+    if unknown:
+        print(f"no table {', '.join(unknown)}; there are: {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        write_section(name, TABLES[name]())
+        print(f"{PAGE.name}: {name} written", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from tests.corpora import TWENTY, sentences, write_conll
+from timeloom.core import DataError, UsageError
+from timeloom.data import UNKNOWN, chunks, travel_corpus
+from timeloom.tasks.tagging import (
+    TaggedFile,
+    Tagger,
+    TaggerOptions,
+    TaggingData,
+    evaluate_tagger,
+    score_tagger,
+    train_tagger,
+)
+from timeloom.tasks.tagging.training import TaggingProblem, collect_vocabulary
+from timeloom.train import TrainingOptions, Watch, fit, score_chunks
+
+SMALL = TaggerOptions(hidden_size=16, embedding_size=16, dropout=0.0, word_dropout=0.0)
+QUICK = TrainingOptions(epochs=40, batch_size=4, learning_rate=0.02)
+
+
+def made(options: TaggerOptions = SMALL) -> Tagger:
+    torch.manual_seed(3)
+    vocabulary, counts = collect_vocabulary(sentences(), options, 1)
+    tagger = Tagger(options, vocabulary)
+    tagger.word_counts = torch.tensor(counts, dtype=torch.float32)
+    return tagger
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "elman"])
+@pytest.mark.parametrize("characters", [False, True])
+def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters: bool) -> None:
+    options = replace(SMALL, cell=cell, characters=characters)
+    tagger = made(options)
+    fit(tagger, TaggingProblem(tagger, sentences(), sentences(), QUICK), QUICK, tmp_path)
+    assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
+
+
+def test_a_sentence_is_tagged_alone_as_in_company() -> None:
+    tagger = made(replace(SMALL, characters=True)).double().eval()
+    tokens = [s.tokens for s in sentences()]
+    together = tagger(tagger.encode(tokens))
+    for row, sentence in enumerate(tokens):
+        alone = tagger(tagger.encode([sentence]))
+        torch.testing.assert_close(together[row, : len(sentence)], alone[0], rtol=1e-12, atol=1e-12)
+    assert tagger.tag(tokens, batch_size=3) == [tagger.tag([s])[0] for s in tokens]
+    assert tagger.tag([[], ["Oslo"], []]) == [[], tagger.tag([["Oslo"]])[0], []]
+
+
+def test_loss_is_the_mean_over_tagged_steps() -> None:
+    tagger = made().eval()
+    batch = tagger.encode([["fly", "to", "Oslo"], ["Rome"]], [["O", "O", "B-to"], ["B-never-seen"]])
+    log_probabilities = F.log_softmax(tagger(batch), dim=-1)
+    ids = [tagger.tags.index(tag) for tag in ("O", "O", "B-to")]
+    by_hand = -sum(log_probabilities[0, step, tag] for step, tag in enumerate(ids)) / 3
+    torch.testing.assert_close(tagger.loss(batch), by_hand)
+
+
+def test_rare_words_are_hidden_more_often() -> None:
+    tagger = made(replace(SMALL, word_dropout=1.0)).train()
+    batch = tagger.encode([["Oslo"] * 2000, ["thanks"] * 2000])
+    seen: list[torch.Tensor] = []
+    tagger.embedding.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    tagger(batch)
+    hidden = (seen[0] == tagger.words.ids[UNKNOWN]).double().mean(-1)
+    counts = [sum(words.split().count(word) for words, _ in TWENTY) for word in ("Oslo", "thanks")]
+    expected = torch.tensor([1 / (1 + count) for count in counts], dtype=torch.float64)
+    torch.testing.assert_close(hidden, expected, atol=0.05, rtol=0)  # 4.5 standard deviations of 2000 coins
+    tagger.eval()(batch)
+    assert not bool((seen[1] == tagger.words.ids[UNKNOWN]).any())
+
+
+def test_normal_forms() -> None:
+    assert TaggerOptions(lowercase=True, digits=True).normal_form("B747") == "b000"
+    assert TaggerOptions().normal_form("B747") == "B747"
+    tagger = made(replace(SMALL, lowercase=True))
+    assert tagger.words.encode(["oslo"]) != [tagger.words.ids[UNKNOWN]]
+    assert bool((tagger.encode([["OSLO"]]).words.data == tagger.encode([["oslo"]]).words.data).all())
+
+
+class BagOfWords(nn.Module):
+    """A control: sees the word and all words of its sentence, but no order."""
+
+    def __init__(self, tagger: Tagger, context: bool):
+        super().__init__()
+        self.tagger, self.context = tagger, context
+        E = tagger.options.embedding_size
+        self.layers = nn.Sequential(nn.Linear(2 * E, 128), nn.ReLU(), nn.Linear(128, len(tagger.tags)))
+
+    def forward(self, batch) -> torch.Tensor:
+        vectors = self.tagger.embedding(batch.words.data)
+        real = batch.words.mask()[..., None]
+        mean = (vectors * real).sum(1, keepdim=True) / real.sum(1, keepdim=True)
+        return self.layers(torch.cat([vectors, mean.expand_as(vectors) * self.context], dim=-1))
+
+
+@pytest.mark.parametrize("context", [True, False], ids=["order-blind", "context-blind"])
+def test_controls_fail_on_the_shipped_corpus_where_the_tagger_does_not(context: bool) -> None:
+    """What tells departure from destination is order: a bag of words must not find it. (The tagger: see the demo.)"""
+    corpus = travel_corpus()
+    options = TaggerOptions(embedding_size=64)
+    torch.manual_seed(1)
+    vocabulary, _ = collect_vocabulary(corpus["train"], options, 1)
+    tagger = Tagger(options, vocabulary)
+    control = BagOfWords(tagger, context)
+    optimizer = torch.optim.Adam(control.parameters(), lr=3e-3)
+    problem = TaggingProblem(tagger, corpus["train"], corpus["valid"], TrainingOptions(batch_size=32))
+    for epoch in range(12):
+        for indices in problem.plan(epoch):
+            batch = problem.batch(indices)
+            assert batch.tags is not None
+            loss = F.cross_entropy(control(batch).flatten(0, 1), batch.tags.flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    def tagged(tokens: tuple[str, ...]) -> list[str]:
+        return [tagger.tags[k] for k in control(tagger.encode([tokens]))[0].argmax(-1).tolist()]
+
+    gold = [chunks(s.tags or ()) for s in corpus["valid"]]
+    with torch.inference_mode():
+        found = [chunks(tagged(s.tokens)) for s in corpus["valid"]]
+    scores = score_chunks(gold, found, tokens=1, correct_tokens=1).by_type
+    assert scores["destination"].f1 < 80
+    assert scores["departure"].f1 < 80
+    if context:
+        assert scores["time"].f1 > 80  # it does learn what words alone tell
+
+
+def test_the_tagger_learns_the_shipped_corpus(tmp_path: Path) -> None:
+    corpus = travel_corpus()
+    options, training = TaggerOptions(hidden_size=64, embedding_size=64), TrainingOptions(epochs=6, learning_rate=4e-3)
+    torch.manual_seed(1)
+    vocabulary, counts = collect_vocabulary(corpus["train"], options, 1)
+    tagger = Tagger(options, vocabulary)
+    tagger.word_counts = torch.tensor(counts, dtype=torch.float32)
+    fit(tagger, TaggingProblem(tagger, corpus["train"], corpus["valid"], training), training, tmp_path)
+    scores = score_tagger(tagger, corpus["valid"]).chunks.by_type
+    assert scores["destination"].f1 > 95
+    assert scores["departure"].f1 > 95
+
+
+def test_held_out_sentences_and_repairs_are_told(tmp_path: Path) -> None:
+    rows = [*TWENTY, ("Oslo now", "I-to O")]
+    notes: list[str] = []
+
+    class Listening(Watch):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    data = TaggingData(str(write_conll(tmp_path / "t.conll", rows)))
+    run = train_tagger(data, SMALL, replace(QUICK, epochs=1), tmp_path / "m", watch=Listening())
+    assert any("1 " in note and "t.conll" in note for note in notes)
+    assert any("2 of the 21 sentences" in note and "held out" in note for note in notes)
+    assert run.valid.sentences == 2
+
+
+def test_one_sentence_cannot_be_held_out(tmp_path: Path) -> None:
+    path = write_conll(tmp_path / "one.conll", TWENTY[:1])
+    with pytest.raises(DataError, match="one sentence only"):
+        train_tagger(TaggingData(str(path)), SMALL, QUICK, tmp_path / "m")
+    with_valid = TaggingData(str(path), valid=str(path))
+    assert train_tagger(with_valid, SMALL, replace(QUICK, epochs=2), tmp_path / "m").valid.sentences == 1
+
+
+def test_unknown_tags_in_test_data_are_counted_and_told(tmp_path: Path) -> None:
+    path = write_conll(tmp_path / "t.conll", [("to Mars", "O B-planet"), ("to Rome", "O B-to")])
+    scores, notes = evaluate_tagger(made(), path)
+    assert scores.unknown_tags == {"B-planet": 1}
+    assert scores.chunks.by_type["planet"].gold == 1
+    assert "B-planet (1)" in notes[0]
+
+
+def test_other_schemes_are_read_as_bio(tmp_path: Path) -> None:
+    rows = [("to New York", "O B-to E-to"), ("to Rome", "O S-to")]
+    scores, _ = evaluate_tagger(made(), write_conll(tmp_path / "t.conll", rows), TaggedFile(scheme="iobes"))
+    assert scores.chunks.overall.gold == 2
+    assert scores.unknown_tags == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"hidden_size": 0}, "hidden_size is 0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"word_dropout": -1.0}, "word_dr"),
+    ],
+)
+def test_options_that_make_no_sense(wrong, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        replace(SMALL, **wrong)

@@ -1,0 +1,60 @@
+"""`timeloom demo`: the whole way from a corpus to tagged sentences, with the commands that do each step."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from timeloom.cli import evaluate, sample, train
+from timeloom.cli.parser import make_parser, parse
+from timeloom.data import chunks
+from timeloom.tasks import load
+from timeloom.tasks.folder import training_folder
+
+LECTURE = ("arrive Taipei on November 2nd", "leave Taipei on November 2nd")
+
+
+def run(argv: Sequence[str]) -> int:
+    parser = make_parser("demo", "Train a slot filler on the shipped sample corpus and show what it learned.")
+    parser.add_argument("--out", type=str, default="demo", help="Folder for the corpus and the model.")
+    out = Path(parse(parser, argv).out)
+    console = Console(highlight=False, soft_wrap=True)
+    corpus, model = out / "corpus", out / "model"
+
+    def announce(*words: object) -> list[str]:
+        given = [str(word) for word in words]
+        console.print(f"\n[bold]$ timeloom {shlex.join(given)}[/bold]")
+        return given[1:]
+
+    sample.run(announce("sample", corpus))
+    files = [f"--{part}={corpus / part}.conll" for part in ("train", "valid")]
+    train.run(announce("train", "tag", *files, "--epochs=8", f"--out={model}", "--overwrite"))
+    console.print("\nScores on the test sentences, half of which have cities and patterns never seen in training:")
+    evaluate.run(announce("evaluate", model, corpus / "test.conll"))
+
+    console.print(f"\n[bold]$ timeloom predict {model}[/bold]")
+    tagger = load(model)
+    for sentence, tags in zip(LECTURE, tagger.tag([line.split() for line in LECTURE]), strict=True):
+        console.print(marked(sentence.split(), tags))
+    console.print(
+        f"\nThe model lies in {model}, its curves in {model / 'curves.png'}, its logs in {training_folder(model)}.\n"
+        "Now your own file: timeloom train tag --train YOURS.conll --out models/yours"
+    )
+    return 0
+
+
+def marked(tokens: Sequence[str], tags: Sequence[str]) -> Text:
+    """The sentence with its chunks in colour and their types behind them."""
+    begins = {chunk.start: chunk for chunk in chunks(tags)}
+    line, position = Text("  "), 0
+    while position < len(tokens):
+        chunk = begins.get(position)
+        end = chunk.end if chunk else position + 1
+        line.append(" ".join(tokens[position:end]), style="bold green" if chunk else "")
+        line.append(f" [{chunk.type}] " if chunk else " ", style="cyan")
+        position = end
+    return line

@@ -1,0 +1,150 @@
+"""What all commands share: parsers with rich help, options as dataclasses, YAML files, clear refusals."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from jsonargparse import (
+    ActionConfigFile,  # pyright: ignore[reportPrivateImportUsage]
+    ArgumentParser,
+    DefaultHelpFormatter,
+    Namespace,
+)
+from rich_argparse import RichHelpFormatter
+
+from timeloom.core import DataError, UsageError
+from timeloom.core.files import reason
+from timeloom.tasks.folder import run_options
+
+Options = TypeVar("Options")
+
+
+class Help(DefaultHelpFormatter, RichHelpFormatter):
+    """jsonargparse's types and defaults in rich-argparse's colours."""
+
+    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any) -> str:
+        # rich-argparse asks for the usage of no actions with a tuple, which jsonargparse takes for a dict.
+        return super()._format_usage(usage, list(actions), groups, prefix)
+
+    def _get_help_string(self, action: Any) -> str:
+        # rich-argparse leaves jsonargparse's %(type)s unfilled.
+        hint = getattr(action, "_typehint", None)
+        name = getattr(hint, "__name__", str(hint)).replace("None", "null") if hint else "text"
+        text = super()._get_help_string(action) or ""
+        text = text.replace("type: %(type)s, ", "") if action.choices or "{" in str(action.metavar) else text
+        text = text.replace("%(type)s", name)
+        return text.replace("%(default)s", "null") if action.default is None else text
+
+
+def make_parser(command: str, description: str) -> ArgumentParser:
+    """A parser for `timeloom COMMAND`. Every command takes --debug, which `main` has already heard."""
+    parser = ArgumentParser(
+        prog=f"timeloom {command}", description=description, formatter_class=Help, exit_on_error=False
+    )
+    parser.add_argument("--debug", action="store_true", help="Show the traceback where something fails.")
+    return parser
+
+
+def add_config(parser: ArgumentParser) -> None:
+    """--config for a YAML file or the config.json of a saved model, and --print_config."""
+    parser.add_argument(
+        "--config",
+        action=ActionConfigFile,
+        help="YAML file with options, or the config.json of a saved model, whose run it repeats.",
+    )
+
+
+def parse(parser: ArgumentParser, argv: Sequence[str]) -> Namespace:
+    """Parse, with hyphens or underscores in the names of options, and flags that need no `true`.
+
+    Raises UsageError for what the parser does not take.
+    """
+    try:
+        return parser.parse_args(tidy(parser, argv))
+    except argparse.ArgumentError as error:
+        raise UsageError(f"{plain(str(error), parser)}\n  See {parser.prog} --help") from error
+
+
+def options_of(kind: type[Options], namespace: Namespace | Mapping[str, Any]) -> Options:
+    """The dataclass of options out of everything that was parsed."""
+    values = namespace if isinstance(namespace, Mapping) else vars(namespace)
+    return kind(**{field.name: values[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
+def option_names(parser: ArgumentParser) -> list[str]:
+    return [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+
+
+def tidy(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
+    names = set(option_names(parser))
+    switches = {f"--{action.dest}" for action in parser._actions if getattr(action, "_typehint", None) is bool}
+    given = list(argv)
+    tidied: list[str] = []
+    while given:
+        word = given.pop(0)
+        if word == "--":
+            return [*tidied, word, *given]
+        name, equals, value = word.partition("=")
+        if name.startswith("--") and name not in names and name.replace("-", "_").replace("__", "--", 1) in names:
+            name = "--" + name[2:].replace("-", "_")
+        if name.startswith(("--no_", "--no-")):
+            positive = "--" + name[5:].replace("-", "_")
+            if positive in switches and not equals:
+                tidied.append(f"{positive}=false")
+                continue
+        if name in switches and not equals and not (given and given[0] in ("true", "false")):
+            tidied.append(f"{name}=true")
+        elif name == "--config" and name in names and (equals or given):
+            tidied.append("--config=" + config_file(Path(value if equals else given.pop(0)), parser))
+        else:
+            tidied.append(name + equals + value)
+    return tidied
+
+
+def config_file(path: Path, parser: ArgumentParser) -> str:
+    """The options in a YAML file or a saved model's config.json, checked by name, as JSON text."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"--config: cannot read {path}: {reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 (byte {error.start})", path) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise DataError(f"is not YAML: {problem}", path, mark.line + 1 if mark else None) from error
+    if not isinstance(content, dict):
+        raise DataError("holds no options; wanted lines like `epochs: 20`", path)
+    if "task" in content and "training" in content:
+        content = run_options(content)
+    known = {name.removeprefix("--") for name in option_names(parser)}
+    for name in content:
+        if str(name) not in known:
+            raise DataError(f"has an unknown option: {name}{did_you_mean(str(name), known)}", path)
+    return json.dumps(content)
+
+
+def plain(message: str, parser: ArgumentParser) -> str:
+    """The parser's refusal in the words of a user."""
+    found = re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL)
+    if found:
+        name, rest = found.groups()
+        rest = re.sub(r"Expected a <class '(\w+)'>\. Got value: ", r"wanted \1, got ", " ".join(rest.split()))
+        return f"--{name}: {rest}"
+    found = re.match(r"unrecognized arguments: (\S+)", message)
+    if found:
+        return message + did_you_mean(found[1].partition("=")[0], set(option_names(parser)))
+    return message
+
+
+def did_you_mean(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name.replace("-", "_") if not name.startswith("-") else name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

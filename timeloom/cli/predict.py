@@ -1,0 +1,63 @@
+"""`timeloom predict MODEL [FILE]`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Literal, TypeVar
+
+from timeloom.cli.parser import make_parser, parse
+from timeloom.data import chunks, read_untagged
+from timeloom.tasks import load
+
+Item = TypeVar("Item")
+
+
+def run(argv: Sequence[str]) -> int:
+    parser = make_parser(
+        "predict",
+        "Tag sentences: one a line with blanks between the tokens, CoNLL columns, or JSON lines with tokens or text.",
+    )
+    parser.add_argument("model", type=str, help="Model folder.")
+    parser.add_argument("file", type=str, nargs="?", default="-", help="Sentences; - is standard input.")
+    parser.add_argument(
+        "--format",
+        type=Literal["guess", "text", "conll", "jsonlines", "folder"],
+        default="guess",
+        help="How the sentences are written.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Literal["conll", "json"],
+        default="conll",
+        help="Print a CoNLL block or a JSON line for each sentence.",
+    )
+    options = parse(parser, argv)
+    tagger = load(options.model)
+    streaming = options.file == "-"
+    sentences = read_untagged(sys.stdin.buffer if streaming else options.file, options.format)
+    # From standard input each sentence is answered as it comes: somebody may be typing, or waiting at a pipe.
+    for group in grouped((sentence.tokens for sentence in sentences), 1 if streaming else 64):
+        for tokens, tags in zip(group, tagger.tag(group), strict=True):
+            print(as_json(tokens, tags) if options.output == "json" else as_conll(tokens, tags), flush=streaming)
+    return 0
+
+
+def as_conll(tokens: Sequence[str], tags: Sequence[str]) -> str:
+    return "".join(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
+
+
+def as_json(tokens: Sequence[str], tags: Sequence[str]) -> str:
+    found = [
+        {"type": chunk.type, "text": " ".join(tokens[chunk.start : chunk.end]), "start": chunk.start, "end": chunk.end}
+        for chunk in chunks(tags)
+    ]
+    return json.dumps({"tokens": list(tokens), "tags": list(tags), "chunks": found}, ensure_ascii=False)
+
+
+def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while group := list(islice(iterator, size)):
+        yield group

@@ -1,0 +1,90 @@
+"""`timeloom train TASK`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from timeloom.cli.parser import add_config, make_parser, options_of, parse
+from timeloom.core import UsageError
+from timeloom.tasks.folder import run_options, training_folder
+from timeloom.tasks.tagging import (
+    RUN,
+    TaggedFile,
+    TaggerOptions,
+    TaggingData,
+    TaggingRun,
+    recall_run,
+    train_tagger,
+)
+from timeloom.train import Interrupted, TerminalWatch, TrainingOptions, Watch
+
+TASKS = {"tag": "one tag for each word: slots, chunks, names, parts of speech"}
+
+
+def run(argv: Sequence[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        rows = "\n".join(f"  {name:<10}{what}" for name, what in TASKS.items())
+        print(f"Usage: timeloom train TASK ...\n\nTasks:\n{rows}\n\ntimeloom train TASK --help lists a task's options.")
+        return 0 if argv else 2
+    if argv[0] not in TASKS:
+        raise UsageError(f"there is no task {argv[0]!r} to train; there are: {', '.join(TASKS)}")
+    return train_tag(argv[1:])
+
+
+def train_tag(argv: Sequence[str]) -> int:
+    parser = make_parser("train tag", "Train a tagger: " + TASKS["tag"] + ".")
+    add_config(parser)
+    parser.add_argument("--out", type=str, required=True, help="Folder the model is saved as.")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="Go on with the run that was to give --out; its options need not be repeated.",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="Replace the model at --out and its training.")
+    parser.add_argument("--quiet", action="store_true", help="No progress, only the scores at the end.")
+    for kind in (TaggingData, TaggedFile, TaggerOptions, TrainingOptions):
+        parser.add_class_arguments(kind, nested_key=None)
+    if "--resume" in argv:
+        parser.set_defaults(options_of_earlier_start(argv))
+    options = parse(parser, argv)
+    out = Path(options.out)
+    watch = Watch() if options.quiet else TerminalWatch()
+    try:
+        result = train_tagger(
+            options_of(TaggingData, options),
+            options_of(TaggerOptions, options),
+            options_of(TrainingOptions, options),
+            out,
+            file=options_of(TaggedFile, options),
+            resume=options.resume,
+            overwrite=options.overwrite,
+            watch=watch,
+        )
+    except Interrupted as stop:
+        raise Interrupted(f"{stop}.\n  Go on with: timeloom train tag --out {out} --resume") from stop
+    tell_result(result)
+    return 0
+
+
+def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:
+    """What the run that is resumed was started with, by option."""
+    out = next((value for name, value in pairwise(argv) if name == "--out"), None)
+    out = out or next((word.removeprefix("--out=") for word in argv if word.startswith("--out=")), None)
+    run = recall_run(training_folder(out) / RUN) if out else None
+    return run_options(run or {})
+
+
+def tell_result(result: TaggingRun) -> None:
+    progress = result.progress
+    if result.test is not None:
+        print(result.test.chunks.report())
+    row = progress.history[progress.best_epoch]
+    print(
+        f"best of {len(progress.history)} epochs: {progress.best_epoch + 1}, "
+        f"F1 {row['f1']:.2f} on the validation data; {progress.seconds:.0f} s of training"
+    )
+    print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")
+    sys.stdout.flush()

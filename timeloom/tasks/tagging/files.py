@@ -1,0 +1,40 @@
+"""How tagged files are written, as options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from timeloom.data import Sentence, normalise, read_tagged
+
+
+@dataclass(frozen=True)
+class TaggedFile:
+    """How the files are written.
+
+    Args:
+        format: Their format: CoNLL columns, a folder with seq.in and seq.out, JSON lines, or lines of words TAB tags.
+        token_column: Column of the token in CoNLL files, from 0; -1 is the last.
+        tag_column: Column of the tag in CoNLL files, from 0; -1 is the last.
+        scheme: How chunks are written as tags.
+        strict: Refuse tags that cannot follow each other, rather than repair and count them.
+    """
+
+    format: Literal["guess", "conll", "folder", "jsonlines", "lines"] = "guess"
+    token_column: int = 0
+    tag_column: int = -1
+    scheme: Literal["guess", "bio", "iob1", "iobes", "bilou"] = "guess"
+    strict: bool = False
+
+    def read(self, path: str | Path) -> tuple[list[Sentence], list[str]]:
+        """The sentences of a file with BIO tags, whatever scheme the file has, and notes about what was odd in it."""
+        sentences = read_tagged(path, self.format, self.token_column, self.tag_column)
+        read = normalise(sentences, self.scheme, strict=self.strict, path=path)
+        notes = [f"{path} is read as {read.scheme}"] if self.scheme == "guess" and read.scheme != "bio" else []
+        if read.repairs:
+            notes.append(
+                f"{path}: {read.repairs} tags could not stand where they do and were repaired, the first: "
+                f"{read.first_repair}"
+            )
+        return read.sentences, notes
