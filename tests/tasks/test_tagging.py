@@ -55,6 +55,14 @@ def test_a_sentence_is_tagged_alone_as_in_company() -> None:
     assert tagger.tag([[], ["Oslo"], []]) == [[], tagger.tag([["Oslo"]])[0], []]
 
 
+def test_probabilities_agree_with_the_tags() -> None:
+    tagger = made()
+    probabilities = tagger.probabilities(["fly", "to", "Oslo"])
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(3))
+    assert probabilities.shape == (3, len(tagger.tags))
+    assert tagger.training
+
+
 def test_loss_is_the_mean_over_tagged_steps() -> None:
     tagger = made().eval()
     batch = tagger.encode([["fly", "to", "Oslo"], ["Rome"]], [["O", "O", "B-to"], ["B-never-seen"]])

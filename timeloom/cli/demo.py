@@ -11,7 +11,9 @@ from rich.text import Text
 
 from timeloom.cli import evaluate, sample, train
 from timeloom.cli.parser import make_parser, parse
+from timeloom.core.files import write_whole
 from timeloom.data import chunks
+from timeloom.pictures import as_png, tag_probabilities
 from timeloom.tasks import load
 from timeloom.tasks.folder import training_folder
 
@@ -38,10 +40,14 @@ def run(argv: Sequence[str]) -> int:
 
     console.print(f"\n[bold]$ timeloom predict {model}[/bold]")
     tagger = load(model)
-    for sentence, tags in zip(LECTURE, tagger.tag([line.split() for line in LECTURE]), strict=True):
-        console.print(marked(sentence.split(), tags))
+    sentences = [line.split() for line in LECTURE]
+    for tokens, tags in zip(sentences, tagger.tag(sentences), strict=True):
+        console.print(marked(tokens, tags))
+    picture = tag_probabilities(sentences, tagger.tags, [tagger.probabilities(s).numpy() for s in sentences])
+    write_whole(out / "slots.png", as_png(picture))
     console.print(
-        f"\nThe model lies in {model}, its curves in {model / 'curves.png'}, its logs in {training_folder(model)}.\n"
+        f"\nThe model lies in {model}, its logs in {training_folder(model)}.\n"
+        f"Pictures: how training went, {model / 'curves.png'}; what it thinks of each word, {out / 'slots.png'}.\n"
         "Now your own file: timeloom train tag --train YOURS.conll --out models/yours"
     )
     return 0

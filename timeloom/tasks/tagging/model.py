@@ -170,6 +170,15 @@ class Tagger(nn.Module):
         return F.cross_entropy(self(batch).flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
 
     @torch.inference_mode()
+    def probabilities(self, sentence: Sequence[str]) -> Tensor:
+        """How likely each tag is for each token of one sentence: (T, K), rows that sum to 1."""
+        was_training = self.training
+        self.eval()
+        scores = self(self.encode([sentence]).to(self.output.weight.device))[0]
+        self.train(was_training)
+        return scores.softmax(-1)
+
+    @torch.inference_mode()
     def tag(self, sentences: Sequence[Sequence[str]], batch_size: int = 64) -> list[list[str]]:
         """The best tag of every token, as BIO that chunks can be read off."""
         was_training = self.training

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 from collections import Counter
@@ -17,7 +16,7 @@ import torch
 from timeloom.core import DataError, ModelError, UsageError
 from timeloom.core.files import write_whole
 from timeloom.data import Sentence, Vocabulary, epoch_batches
-from timeloom.pictures import training_curves
+from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.folder import read_config, run_options, training_folder, write_model
 from timeloom.tasks.tagging.evaluation import TaggingScores, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
@@ -115,8 +114,9 @@ def train_tagger(
     valid = score_tagger(tagger, parts["valid"])
     test = score_tagger(tagger, parts["test"]) if "test" in parts else None
     scores = {"valid": valid.as_dict()} if test is None else {"valid": valid.as_dict(), "test": test.as_dict()}
+    curves = training_curves(progress.history, ("f1", "accuracy"), progress.best_epoch + 1)
     config = {"task": "tag", **run, "scores": scores, "epoch": progress.best_epoch + 1, **tagger.config()}
-    write_model(out, config, tagger.state_dict(), {"curves.png": curves(progress)})
+    write_model(out, config, tagger.state_dict(), {"curves.png": as_png(curves)})
     return TaggingRun(tagger, progress, valid, test, out)
 
 
@@ -205,10 +205,3 @@ def recall_run(path: Path) -> dict[str, Any] | None:
         return None
     except ValueError as error:
         raise ModelError(f"{path} is damaged: {error}") from error
-
-
-def curves(progress: Progress) -> bytes:
-    figure = training_curves(progress.history, ("f1", "accuracy"), progress.best_epoch + 1)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=120, metadata={"Software": None})
-    return buffer.getvalue()
