@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -157,6 +158,18 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, told: Told) -> None:
     words = ["train", "tag", f"--train={corpus}", f"--out={out}", "--epochs=1", "--quiet"]
     assert main(words) == 1
     assert "Not a directory" in told()
+
+
+def test_no_permission(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write anywhere, so the system's refusal is put in its mouth."""
+    corpus = write_conll(tmp_path / "t.conll")
+
+    def refuse(path: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(13, os.strerror(13), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert train(tmp_path, corpus) == 1
+    assert "m.training: Permission denied" in told()
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,12 +44,8 @@ def folder_written_whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     staged = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir()
-    except OSError as error:
-        raise RunError(f"cannot make a folder beside {path}: {reason(error)}") from error
+    shutil.rmtree(staged, ignore_errors=True)
+    make_folder(staged)
     try:
         yield staged
         for file in staged.rglob("*"):
@@ -64,6 +60,14 @@ def folder_written_whole(path: str | Path) -> Iterator[Path]:
         raise RunError(f"cannot write {path}: {reason(error)}. What was there before is untouched.") from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it lies in, unless it is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the folder {path}: {reason(error)}") from error
 
 
 def exchange(one: Path, other: Path) -> None:

@@ -16,8 +16,8 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from timeloom.core import RunError, UsageError
-from timeloom.core.files import reason, write_whole
+from timeloom.core import UsageError
+from timeloom.core.files import make_folder, write_whole
 from timeloom.data import travel_words as w
 from timeloom.data.sentence import Sentence
 
@@ -61,10 +61,7 @@ def travel_corpus(seed: int = 1) -> dict[str, list[Sentence]]:
 def write_travel_corpus(folder: str | Path, seed: int = 1) -> list[Path]:
     """Write train.conll, valid.conll and test.conll (token TAB tag); return their paths. RunError where it cannot."""
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot make the folder {folder}: {reason(error)}") from error
+    make_folder(folder)
     paths = []
     for split, sentences in travel_corpus(seed).items():
         path = folder / f"{split}.conll"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from timeloom.core import RunError
-from timeloom.core.files import reason, write_whole
+from timeloom.core.files import make_folder, write_whole
 from timeloom.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from timeloom.train.interrupt import Interrupted, StopRequest
 from timeloom.train.optimizer import learning_rate, make_optimizer
@@ -82,10 +82,7 @@ class Fit:
         self.total_steps = options.epochs * len(problem.plan(0))
 
     def run(self, resume: bool) -> Progress:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"cannot make the folder {self.folder}: {reason(error)}") from error
+        make_folder(self.folder)
         if resume and (self.folder / LAST).exists():
             self.restore()
         if not self.is_over():

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from timeloom.core import DataError, ModelError, UsageError
-from timeloom.core.files import write_whole
+from timeloom.core.files import make_folder, write_whole
 from timeloom.data import Sentence, Vocabulary, epoch_batches
 from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.folder import read_config, run_options, training_folder, write_model
@@ -193,7 +193,7 @@ def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> None:
                     f"cannot resume {path.parent} with another {name}: "
                     f"it began with {began_with.get(name)}, now came {value}"
                 )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, json.dumps(run, indent=2).encode())
 
 
