@@ -175,7 +175,7 @@ def test_resume_takes_only_the_same_run(tmp_path: Path, capsys: pytest.CaptureFi
     words = ["train", "tag", f"--out={tmp_path / 'm'}", "--quiet"]
     assert main([*words, f"--train={corpus}", "--epochs=2", "--schedule=constant"]) == 0
     assert main([*words, "--resume", "--hidden_size=9"]) == 2
-    assert "with another hidden_size: it began with 128, now came 9" in capsys.readouterr().err
+    assert "with another hidden_size: it began with 200, now came 9" in capsys.readouterr().err
     assert main([*words, "--resume", "--epochs=3"]) == 0
     longer = (tmp_path / "m" / "model.safetensors").read_bytes()
     write_conll(corpus, TWENTY[:-1])

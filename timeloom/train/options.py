@@ -33,7 +33,7 @@ class TrainingOptions:
     epochs: int = 30
     batch_size: int = 16
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"] = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.0
     momentum: float = 0.0
     schedule: Literal["constant", "linear", "cosine"] = "linear"

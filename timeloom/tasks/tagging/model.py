@@ -40,17 +40,17 @@ class TaggerOptions:
     """
 
     cell: Literal["lstm", "gru", "elman"] = "lstm"
-    hidden_size: int = 128
+    hidden_size: int = 200
     num_layers: int = 1
     bidirectional: bool = True
-    embedding_size: int = 128
+    embedding_size: int = 200
     characters: bool = False
     character_embedding_size: int = 32
     character_hidden_size: int = 32
     dropout: float = 0.5
     word_dropout: float = 0.25
     lowercase: bool = False
-    digits: bool = False
+    digits: bool = True
 
     def __post_init__(self) -> None:
         for name in (
