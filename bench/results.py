@@ -1,7 +1,7 @@
 """Measure what RESULTS.md says, and write it there: `make results`, or `python bench/results.py atis` for one table.
 
 A table takes its runs one after another and keeps each under results/, so that a table that was stopped goes on where
-it stood. The data are looked for in ../shared/data, or where $TIMELOOM_DATA points.
+it stood; remove that folder to measure anew. The data are looked for in ../shared/data, or where $TIMELOOM_DATA points.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from timeloom.core import UsageError
+from timeloom.core import TimeloomError, UsageError
 from timeloom.tasks.tagging import TaggerOptions, TaggingData, TaggingRun, train_tagger
 from timeloom.train import TerminalWatch, TrainingOptions
 
@@ -105,9 +105,13 @@ def main() -> int:
     if unknown:
         print(f"no table {', '.join(unknown)}; there are: {', '.join(TABLES)}", file=sys.stderr)
         return 2
-    for name in wanted:
-        write_section(name, TABLES[name]())
-        print(f"{PAGE.name}: {name} written", file=sys.stderr)
+    try:
+        for name in wanted:
+            write_section(name, TABLES[name]())
+            print(f"{PAGE.name}: {name} written", file=sys.stderr)
+    except TimeloomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -17,7 +17,7 @@ def test_snippet(number: int, capsys: pytest.CaptureFixture[str]) -> None:
     skipped, code = SNIPPETS[number]
     compiled = compile(code, f"README.md, snippet {number + 1}", "exec")
     if skipped:
-        assert "demo/model" in code  # tests/cli runs the same calls on a model of its own
+        assert "demo/model" in code  # tests/tasks makes the same calls on a model of its own
         return
     exec(compiled, {"__name__": "__main__"})
     assert float(capsys.readouterr().out) < 0.05  # the cell in ten lines has learned its task

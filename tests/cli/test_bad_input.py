@@ -51,7 +51,7 @@ def test_bad_files(tmp_path: Path, told: Told, content: bytes, said: str) -> Non
     assert not (tmp_path / "m").exists()
 
 
-def test_a_directory_a_missing_file_and_no_permission(tmp_path: Path, told: Told) -> None:
+def test_a_directory_and_a_missing_file(tmp_path: Path, told: Told) -> None:
     assert train(tmp_path, tmp_path) == 2
     assert str(tmp_path) in told()
     assert train(tmp_path, tmp_path / "nothing.conll") == 2
@@ -107,7 +107,7 @@ def test_bad_config_files(tmp_path: Path, told: Told, content: str, said: str) -
 
 def test_a_loss_that_blows_up(tmp_path: Path, told: Told) -> None:
     corpus = write_conll(tmp_path / "t.conll")
-    more = ["--optimizer=sgd", "--learning_rate=1e38", "--clip_norm=null", "--epochs=9"]
+    more = ["--optimizer=sgd", "--learning_rate=1e37", "--clip_norm=null", "--epochs=9"]
     assert train(tmp_path, corpus, *more) == 1
     text = told()
     assert "became" in text
@@ -133,6 +133,7 @@ def test_a_full_disk_keeps_what_was_saved(tmp_path: Path) -> None:
         f"--train={corpus}",
         f"--out={tmp_path / 'm'}",
         "--epochs=2",
+        "--schedule=constant",
         "--hidden_size=32",
         "--quiet",
     ]
@@ -147,7 +148,7 @@ def test_a_full_disk_keeps_what_was_saved(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     after = {path: path.read_bytes() for path in before}
     changed = {path.name for path in before if before[path] != after[path]}
-    assert changed <= {"run.json"}
+    assert changed <= {"run.json", ".lock"}
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -15,6 +15,7 @@ import yaml
 import timeloom
 from tests.corpora import TWENTY, write_conll
 from timeloom.cli.main import COMMANDS, main
+from timeloom.core.files import locked
 
 SMALL = ["--hidden_size=16", "--embedding-size=16", "--epochs=25", "--batch_size=4", "--learning_rate=0.02"]
 
@@ -129,6 +130,51 @@ def test_what_was_predicted_can_be_evaluated(model: Path, capsys: pytest.Capture
         assert json.loads(capsys.readouterr().out)["f1"] == 100
 
 
+def test_columns_of_the_training_files_are_remembered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    turned = tmp_path / "turned.conll"
+    lines_ = write_conll(tmp_path / "c.conll").read_text().splitlines()
+    turned.write_text("\n".join(" ".join(reversed(line.split())) for line in lines_) + "\n")
+    columns = ["--token_column=1", "--tag_column=0"]
+    out = str(tmp_path / "m")
+    assert main(["train", "tag", f"--train={turned}", f"--out={out}", "--epochs=1", "--quiet", *columns]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--json", out, str(turned)]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"] == 88
+    assert main(["predict", out, str(turned)]) == 0
+    assert capsys.readouterr().out.startswith("fly\t")
+
+
+def test_resume_and_overwrite_touch_only_what_is_timelooms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = write_conll(tmp_path / "c.conll")
+    for name in ("holiday", "thesis.training"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dear").touch()
+    for out in ("holiday", "thesis"):
+        for how in ("--resume", "--overwrite"):
+            assert main(["train", "tag", f"--train={corpus}", f"--out={tmp_path / out}", how, "--epochs=1"]) == 2
+    assert (tmp_path / "holiday" / "dear").exists()
+    assert (tmp_path / "thesis.training" / "dear").exists()
+    begun = ["train", "tag", f"--out={tmp_path / 'm'}", "--epochs=1", "--quiet"]
+    assert main([*begun, f"--train={corpus}"]) == 0
+    kept = (tmp_path / "m.training" / "last.ckpt").read_bytes()
+    assert main([*begun, "--train=nothing.conll", "--overwrite"]) == 2
+    assert (tmp_path / "m.training" / "last.ckpt").read_bytes() == kept
+    assert main([*begun, f"--train={corpus}", "--overwrite", "--resume"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+    for out in ("", ".", "/"):
+        assert main(["train", "tag", f"--train={corpus}", f"--out={out}", "--epochs=1"]) == 2
+    assert "wanted the name of a folder" in capsys.readouterr().err
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = write_conll(tmp_path / "c.conll")
+    (tmp_path / "m.training").mkdir()
+    with locked(tmp_path / "m.training"):
+        assert main(["train", "tag", f"--train={corpus}", f"--out={tmp_path / 'm'}", "--epochs=1"]) == 2
+        assert not (tmp_path / "m").exists()
+    assert "another run is at work" in capsys.readouterr().err
+
+
 def test_without_valid_and_with_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     corpus = write_conll(tmp_path / "corpus.conll")
     words = ["train", "tag", f"--train={corpus}", f"--test={corpus}", f"--out={tmp_path / 'm'}", "--epochs=1"]
@@ -166,7 +212,7 @@ def test_it_never_overwrites_unasked(model: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "holiday").mkdir()
     (tmp_path / "holiday" / "photo").touch()
     assert main([*words[:-1], f"--out={tmp_path / 'holiday'}", "--overwrite"]) == 2
-    assert "--overwrite replaces models only" in capsys.readouterr().err
+    assert "will not be replaced, for only a model may be" in capsys.readouterr().err
     assert (tmp_path / "holiday" / "photo").exists()
 
 
@@ -189,7 +235,26 @@ def test_resume_takes_only_the_same_run(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_nothing_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "tag", "--resume", f"--out={tmp_path / 'm'}"]) == 2
-    assert "train" in capsys.readouterr().err
+    assert "there is no run to go on with" in capsys.readouterr().err
+
+
+def test_a_run_that_saved_nothing_is_in_nobodys_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "tag", f"--train={write_conll(tmp_path / 'c.conll')}", f"--out={tmp_path / 'm'}", "--epochs=1"]
+    assert main([*words, "--accelerator=mps"]) == 2
+    assert "cannot compute on accelerator mps" in capsys.readouterr().err
+    assert main(words) == 0
+    assert main([*words, "--resume"]) == 0
+    assert "had already ended" in capsys.readouterr().err
+
+
+def test_sections_in_yaml_and_yes_and_no(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(
+        f"data:\n  train: {write_conll(tmp_path / 'c.conll')}\ntraining:\n  epochs: 1\nhidden_size: 7\n"
+    )
+    words = ["train", "tag", f"--config={tmp_path / 'run.yaml'}", f"--out={tmp_path / 'm'}", "--bidirectional", "no"]
+    assert main(words) == 0
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    assert (config["model"]["hidden_size"], config["model"]["bidirectional"]) == (7, False)
 
 
 def test_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

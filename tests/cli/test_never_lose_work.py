@@ -1,4 +1,7 @@
-"""A real run, killed by SIGKILL again and again, ends in the bytes of a run that was left in peace."""
+"""A real run, killed by SIGKILL again and again, ends in the bytes of a run that was left in peace.
+
+tests/tasks/test_crashes.py takes the moments one by one that chance may not hit here.
+"""
 
 from __future__ import annotations
 
@@ -57,19 +60,19 @@ def test_sigkill_at_random_moments(tmp_path: Path, unbroken: bytes) -> None:
     print(f"moments drawn with seed {seed}")  # shown by pytest when the test fails
     moments = random.Random(seed)
     checkpoint = tmp_path / "m.training" / "last.ckpt"
-    scraps = 0
-    for _ in range(KILLS):
+    for number in range(KILLS):
         run = started(command(tmp_path, "m", "--resume"))
-        wait_for_a_new_checkpoint(checkpoint, run)
-        time.sleep(moments.uniform(0, 0.3))
+        if number % 3 < 2:  # every third may come while it starts
+            wait_for_a_new_checkpoint(checkpoint, run)
+            time.sleep(moments.uniform(0, 0.3))
+        else:
+            time.sleep(moments.uniform(0, 3))
         run.kill()
         run.communicate()
         assert run.returncode == -signal.SIGKILL, "the run ended before it was killed: it tests nothing"
-        scraps += any(path.name.endswith(".part") for path in checkpoint.parent.iterdir())
         assert not (tmp_path / "m").exists()
     finished(started(command(tmp_path, "m", "--resume")))
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == unbroken
-    print(f"{scraps} of {KILLS} kills came while a checkpoint was being written")
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, unbroken: bytes) -> None:

@@ -73,3 +73,18 @@ def test_nothing_to_predict(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no sentence"):
         list(read_untagged(put(tmp_path / "t", "\n\n")))
     assert list(read_untagged(io.BytesIO(b""))) == []
+
+
+def test_tabs_tell_columns_and_tagged_lines(tmp_path: Path) -> None:
+    """A table of words under any name, or from a stream, must not be taken for sentences of a word and its tag."""
+    table, rows = "fly\tO\nRome\tB-to\n\nthanks\tO\n", "fly to Rome\tO O B-to\n"
+    for name in ("x.tsv", "x"):
+        (tmp_path / name).write_text(table)
+        assert [s.tokens for s in read_untagged(tmp_path / name)] == [("fly", "Rome"), ("thanks",)]
+    assert [s.tokens for s in read_untagged(io.StringIO(table))] == [("fly", "Rome"), ("thanks",)]
+    (tmp_path / "y.txt").write_text("Rockwell NNP B-NP\nsaid VBD O\n\nso RB O\n")
+    assert [s.tokens for s in read_untagged(tmp_path / "y.txt")] == [("Rockwell", "said"), ("so",)]
+    assert [s.tokens for s in read_untagged(io.StringIO(rows))] == [("fly", "to", "Rome")]
+    assert [s.tokens for s in read_untagged(io.StringIO("O fly\nB-to Rome\n"), "conll", 1)] == [("fly", "Rome")]
+    with pytest.raises(DataError, match=r":2: 1 columns, so there is no column 1"):
+        list(read_untagged(io.StringIO("a b\nc\n"), "conll", 1))

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.corpora import TWENTY, sentences, write_conll
+from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, chunks, travel_corpus
 from timeloom.tasks.tagging import (
@@ -50,7 +51,7 @@ def test_a_sentence_is_tagged_alone_as_in_company() -> None:
     together = tagger(tagger.encode(tokens))
     for row, sentence in enumerate(tokens):
         alone = tagger(tagger.encode([sentence]))
-        torch.testing.assert_close(together[row, : len(sentence)], alone[0], rtol=1e-12, atol=1e-12)
+        assert_close(together[row, : len(sentence)], alone[0])
     assert tagger.tag(tokens, batch_size=3) == [tagger.tag([s])[0] for s in tokens]
     assert tagger.tag([[], ["Oslo"], []]) == [[], tagger.tag([["Oslo"]])[0], []]
 
@@ -112,7 +113,10 @@ class BagOfWords(nn.Module):
 
 @pytest.mark.parametrize("context", [True, False], ids=["order-blind", "context-blind"])
 def test_controls_fail_on_the_shipped_corpus_where_the_tagger_does_not(context: bool) -> None:
-    """What tells departure from destination is order: a bag of words must not find it. (The tagger: see the demo.)"""
+    """What tells departure from destination is order: a bag of words must not find it.
+
+    That the tagger does is for tests/cli/test_demo.py to show.
+    """
     corpus = travel_corpus()
     options = TaggerOptions(embedding_size=64)
     torch.manual_seed(1)
@@ -143,17 +147,17 @@ def test_controls_fail_on_the_shipped_corpus_where_the_tagger_does_not(context: 
         assert scores["time"].f1 > 80  # it does learn what words alone tell
 
 
-def test_the_tagger_learns_the_shipped_corpus(tmp_path: Path) -> None:
-    corpus = travel_corpus()
-    options, training = TaggerOptions(hidden_size=64, embedding_size=64), TrainingOptions(epochs=6, learning_rate=4e-3)
-    torch.manual_seed(1)
-    vocabulary, counts = collect_vocabulary(corpus["train"], options, 1)
-    tagger = Tagger(options, vocabulary)
-    tagger.word_counts = torch.tensor(counts, dtype=torch.float32)
-    fit(tagger, TaggingProblem(tagger, corpus["train"], corpus["valid"], training), training, tmp_path)
-    scores = score_tagger(tagger, corpus["valid"]).chunks.by_type
-    assert scores["destination"].f1 > 95
-    assert scores["departure"].f1 > 95
+def test_dropout_falls_in_training_only() -> None:
+    tagger = made(replace(SMALL, dropout=0.5))
+    batch = tagger.encode([["fly", "to", "Oslo"]])
+    assert not torch.equal(tagger.train()(batch), tagger(batch))
+    assert torch.equal(tagger.eval()(batch), tagger(batch))
+
+
+def test_a_sentence_as_one_string_is_refused() -> None:
+    for wrong in ("fly to Oslo", ["fly to Oslo"]):
+        with pytest.raises(UsageError, match="list of tokens"):
+            made().tag(wrong)
 
 
 def test_held_out_sentences_and_repairs_are_told(tmp_path: Path) -> None:

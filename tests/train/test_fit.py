@@ -146,9 +146,9 @@ def test_clipping_is_done_and_counted(tmp_path: Path) -> None:
         model, progress = trained(tmp_path / name, options)
         moved = (model.map.weight - before).abs().max()
         assert 0 < moved <= 5 * 1e-3 + 1e-6
-        assert progress.history[0]["clipped"] == 1.0
+        assert progress.history[0]["clipped_share"] == 1.0
     _, progress = trained(tmp_path / "off", replace(sgd, clip_norm=None, learning_rate=1e-3))
-    assert progress.history[0]["clipped"] == 0.0
+    assert progress.history[0]["clipped_share"] == 0.0
 
 
 def test_a_loss_that_is_not_finite_is_told_and_loses_nothing(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_is_told_and_loses_nothing(tmp_path: Path) -> 
     trained(tmp_path, problem=problem, options=replace(OPTIONS, epochs=1))
     kept = (tmp_path / "last.ckpt").read_bytes()
     problem.y[3, 0] = float("nan")
-    with pytest.raises(RunError, match=r"(?s)the loss became nan in epoch 2, step \d.*last.ckpt.*whole.*learning_rate"):
+    with pytest.raises(RunError, match=r"(?s)the loss became nan in epoch 2, step \d.*learning_rate.*is kept in"):
         trained(tmp_path, problem=problem, options=replace(OPTIONS, checkpoint_seconds=99), resume=True)
     assert (tmp_path / "last.ckpt").read_bytes() == kept
 
@@ -181,7 +181,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_holds_all_the_progress(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match="stopped in epoch 2, step 2"):
+    with pytest.raises(Interrupted, match="in epoch 2, step 2; all of it is saved"):
         trained(tmp_path, watch=StopAt(7, "interrupt"))
     saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
     progress = Progress(**saved["progress"])
@@ -222,3 +222,35 @@ def test_schedules() -> None:
 def test_options_that_make_no_sense(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         replace(OPTIONS, **wrong)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    """A last step may ruin the weights with no loss after it to tell."""
+    options = replace(OPTIONS, epochs=1, batch_size=20, optimizer="sgd", learning_rate=1e37, clip_norm=None)
+    problem = LineProblem()
+    problem.plan = lambda epoch: [list(range(20))]  # type: ignore[method-assign]
+    problem.y = problem.y * 1e3
+    with pytest.raises(RunError, match="weights became infinite or not a number"):
+        trained(tmp_path, options, problem)
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
+    trained(tmp_path, run="one")
+    with pytest.raises(ModelError, match="checkpoint of another run"):
+        trained(tmp_path, run="other", resume=True)
+
+
+def test_sigterm_saves_too(tmp_path: Path) -> None:
+    class Terminated(Watch):
+        def stepped(self, epoch: int, loss: float) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="in epoch 1, step 1"):
+        trained(tmp_path, watch=Terminated())
+    assert (tmp_path / "last.ckpt").exists()
+
+
+def test_an_accelerator_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot compute on accelerator mps"):
+        trained(tmp_path, replace(OPTIONS, accelerator="mps"))

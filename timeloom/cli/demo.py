@@ -11,19 +11,20 @@ from rich.text import Text
 
 from timeloom.cli import evaluate, sample, train
 from timeloom.cli.parser import make_parser, parse
+from timeloom.core import UsageError
 from timeloom.core.files import write_whole
-from timeloom.data import chunks
+from timeloom.data import LECTURE_SENTENCES, chunks
 from timeloom.pictures import as_png, tag_probabilities
 from timeloom.tasks import load
-from timeloom.tasks.folder import training_folder
-
-LECTURE = ("arrive Taipei on November 2nd", "leave Taipei on November 2nd")
+from timeloom.tasks.folder import read_config, training_folder
 
 
 def run(argv: Sequence[str]) -> int:
     parser = make_parser("demo", "Train a slot filler on the shipped sample corpus and show what it learned.")
     parser.add_argument("--out", type=str, default="demo", help="Folder for the corpus and the model.")
-    out = Path(parse(parser, argv).out)
+    parser.add_argument("--epochs", type=int, default=8, help="Passes over the training data.")
+    options = parse(parser, argv)
+    out = Path(options.out)
     console = Console(highlight=False, soft_wrap=True)
     corpus, model = out / "corpus", out / "model"
 
@@ -32,15 +33,19 @@ def run(argv: Sequence[str]) -> int:
         console.print(f"\n[bold]$ timeloom {shlex.join(given)}[/bold]")
         return given[1:]
 
+    how = start(model, corpus)
     sample.run(announce("sample", corpus))
     files = [f"--{part}={corpus / part}.conll" for part in ("train", "valid")]
-    train.run(announce("train", "tag", *files, "--epochs=8", f"--out={model}", "--overwrite"))
-    console.print("\nScores on the test sentences, half of which have cities and patterns never seen in training:")
+    train.run(announce("train", "tag", *files, f"--epochs={options.epochs}", f"--out={model}", *how))
+    console.print(
+        "\nScores on the test sentences: half of them name cities that training never names, half have a pattern that "
+        "it never has:"
+    )
     evaluate.run(announce("evaluate", model, corpus / "test.conll"))
 
-    console.print(f"\n[bold]$ timeloom predict {model}[/bold]")
+    console.print("\nWhat it makes of the lecture's two sentences, which it has never seen:")
     tagger = load(model)
-    sentences = [line.split() for line in LECTURE]
+    sentences = [line.split() for line in LECTURE_SENTENCES]
     for tokens, tags in zip(sentences, tagger.tag(sentences), strict=True):
         console.print(marked(tokens, tags))
     picture = tag_probabilities(sentences, tagger.tags, [tagger.probabilities(s).numpy() for s in sentences])
@@ -53,6 +58,16 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
+def start(model: Path, corpus: Path) -> list[str]:
+    """How to begin: go on with a demo that was stopped, replace one that has ended, and nothing else."""
+    if not model.exists():
+        return ["--resume"] if training_folder(model).exists() else []
+    trained_on = read_config(model).get("data", {}).get("train")
+    if trained_on != str(corpus / "train.conll"):
+        raise UsageError(f"{model} was trained on {trained_on}, not by a demo in this folder; give another --out")
+    return ["--overwrite"]
+
+
 def marked(tokens: Sequence[str], tags: Sequence[str]) -> Text:
     """The sentence with its chunks in colour and their types behind them."""
     begins = {chunk.start: chunk for chunk in chunks(tags)}
@@ -63,4 +78,5 @@ def marked(tokens: Sequence[str], tags: Sequence[str]) -> Text:
         line.append(" ".join(tokens[position:end]), style="bold green" if chunk else "")
         line.append(f" [{chunk.type}] " if chunk else " ", style="cyan")
         position = end
+    line.rstrip()
     return line

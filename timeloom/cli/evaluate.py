@@ -19,12 +19,10 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("file", type=str, help="Tagged sentences.")
     parser.add_argument("--json", action="store_true", help="Print the scores as one JSON object.")
     parser.add_class_arguments(TaggedFile, nested_key=None)
-    if argv and not argv[0].startswith("-"):
-        # Columns and scheme of the training files are the likeliest; the format may well be another, so it is guessed.
-        trained = read_config(Path(argv[0])).get("file", {})
-        parser.set_defaults(
-            {name: trained[name] for name in ("token_column", "tag_column", "scheme") if name in trained}
-        )
+    # Columns and scheme of the training files are the likeliest; the format may well be another, so it is guessed.
+    trained = read_config(Path(parse(parser, argv).model)).get("file", {})
+    kept = ("token_column", "tag_column", "scheme")
+    parser.set_defaults({name: trained[name] for name in kept if name in trained})
     options = parse(parser, argv)
     scores, notes = evaluate_tagger(load(options.model), options.file, options_of(TaggedFile, options))
     for note in notes:

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from timeloom.core import TimeloomError, UsageError
+import timeloom
 
 COMMANDS = {
     "demo": "train a slot filler on the shipped sample, see its scores and what it tags",
@@ -26,18 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
-        return run(words)
-    except (TimeloomError, KeyboardInterrupt, BrokenPipeError) as error:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")  # whatever the terminal's, as the files are
+        code = run([word for word in words if word != "--debug"])
+        sys.stdout.flush()
+        return code
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        return told(error)
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        else:
-            text = f"{type(error).__name__}: {error}"
-            say(f"error: {text}\n  This is a fault in timeloom. --debug shows where it happened.")
-        return 1
+        return told(error, debug)
 
 
 def run(words: list[str]) -> int:
@@ -45,12 +45,11 @@ def run(words: list[str]) -> int:
         print(overview())
         return 0 if words else 2
     if words[0] == "--version":
-        from timeloom import __version__
-
-        print(f"timeloom {__version__}")
+        print(f"timeloom {timeloom.__version__}")
         return 0
     if words[0] not in COMMANDS:
-        raise UsageError(f"there is no command {words[0]!r}; there are: {', '.join(COMMANDS)}")
+        say(f"error: there is no command {words[0]!r}; there are: {', '.join(COMMANDS)}")
+        return 2
     return import_module(f"timeloom.cli.{words[0]}").run(words[1:])
 
 
@@ -62,17 +61,28 @@ def overview() -> str:
     )
 
 
-def told(error: BaseException) -> int:
+def told(error: BaseException, debug: bool) -> int:
     """Say what happened to the person at the terminal. Gives the exit code."""
-    if isinstance(error, TimeloomError):
-        say(f"{'stopped' if error.exit_code == 130 else 'error'}: {error}")
-        return error.exit_code
+    code = getattr(error, "exit_code", None)  # what timeloom's own errors carry
+    if code is not None:
+        say(f"{'stopped' if code == 130 else 'error'}: {error}")
+        return code
+    if isinstance(error, KeyboardInterrupt):
+        say("stopped")
+        return 130
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has gone (`| head`). Nothing is left to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    say("stopped")
-    return 130
+    if isinstance(error, OSError):
+        say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        with contextlib.suppress(OSError, ValueError):  # what is still to be written will fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if not debug:
+        text = f"{type(error).__name__}: {error}"
+        say(f"error: {text}\n  This is a fault in timeloom. --debug shows where it happened.")
+    return 1
 
 
 def say(text: str) -> None:

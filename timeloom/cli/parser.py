@@ -22,9 +22,10 @@ from rich_argparse import RichHelpFormatter
 
 from timeloom.core import DataError, UsageError
 from timeloom.core.files import reason
-from timeloom.tasks.folder import run_options
+from timeloom.tasks.folder import OPTION_SECTIONS, run_options
 
 Options = TypeVar("Options")
+WORDS_OF_SWITCHES = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
 
 class Help(DefaultHelpFormatter, RichHelpFormatter):
@@ -47,7 +48,11 @@ class Help(DefaultHelpFormatter, RichHelpFormatter):
 def make_parser(command: str, description: str) -> ArgumentParser:
     """A parser for `timeloom COMMAND`. Every command takes --debug, which `main` has already heard."""
     parser = ArgumentParser(
-        prog=f"timeloom {command}", description=description, formatter_class=Help, exit_on_error=False
+        prog=f"timeloom {command}",
+        description=description,
+        formatter_class=Help,
+        exit_on_error=False,
+        allow_abbrev=False,
     )
     parser.add_argument("--debug", action="store_true", help="Show the traceback where something fails.")
     return parser
@@ -100,8 +105,9 @@ def tidy(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
             if positive in switches and not equals:
                 tidied.append(f"{positive}=false")
                 continue
-        if name in switches and not equals and not (given and given[0] in ("true", "false")):
-            tidied.append(f"{name}=true")
+        if name in switches:
+            said = value if equals else given.pop(0) if given and given[0].lower() in WORDS_OF_SWITCHES else "true"
+            tidied.append(f"{name}={WORDS_OF_SWITCHES.get(said.lower(), said)}")
         elif name == "--config" and name in names and (equals or given):
             tidied.append("--config=" + config_file(Path(value if equals else given.pop(0)), parser))
         else:
@@ -123,13 +129,19 @@ def config_file(path: Path, parser: ArgumentParser) -> str:
         raise DataError(f"is not YAML: {problem}", path, mark.line + 1 if mark else None) from error
     if not isinstance(content, dict):
         raise DataError("holds no options; wanted lines like `epochs: 20`", path)
-    if "task" in content and "training" in content:
+    if "task" in content:  # a saved model's: its scores and vocabulary are no options
         content = run_options(content)
-    known = {name.removeprefix("--") for name in option_names(parser)}
+    sections = {name for name in OPTION_SECTIONS if isinstance(content.get(name), dict)}
+    content = {**run_options({name: content[name] for name in sections}), **without(content, sections)}
+    known = {name.removeprefix("--") for name in option_names(parser)} - {"resume", "overwrite", "config", "help"}
     for name in content:
         if str(name) not in known:
             raise DataError(f"has an unknown option: {name}{did_you_mean(str(name), known)}", path)
     return json.dumps(content)
+
+
+def without(content: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in names}
 
 
 def plain(message: str, parser: ArgumentParser) -> str:
@@ -138,6 +150,7 @@ def plain(message: str, parser: ArgumentParser) -> str:
     if found:
         name, rest = found.groups()
         rest = re.sub(r"Expected a <class '(\w+)'>\. Got value: ", r"wanted \1, got ", " ".join(rest.split()))
+        rest = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value: ", r"wanted one of \1, got ", rest)
         return f"--{name}: {rest}"
     found = re.match(r"unrecognized arguments: (\S+)", message)
     if found:

@@ -6,11 +6,13 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from timeloom.cli.parser import make_parser, parse
 from timeloom.data import chunks, read_untagged
 from timeloom.tasks import load
+from timeloom.tasks.folder import read_config
 
 Item = TypeVar("Item")
 
@@ -24,9 +26,15 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("file", type=str, nargs="?", default="-", help="Sentences; - is standard input.")
     parser.add_argument(
         "--format",
-        type=Literal["guess", "text", "conll", "jsonlines", "folder"],
+        type=Literal["guess", "text", "conll", "jsonlines", "lines", "folder"],
         default="guess",
         help="How the sentences are written.",
+    )
+    parser.add_argument(
+        "--token_column",
+        type=int | None,
+        default=None,
+        help="Column of the token in CoNLL files, from 0; -1 is the last. null: as in training.",
     )
     parser.add_argument(
         "--output",
@@ -37,7 +45,10 @@ def run(argv: Sequence[str]) -> int:
     options = parse(parser, argv)
     tagger = load(options.model)
     streaming = options.file == "-"
-    sentences = read_untagged(sys.stdin.buffer if streaming else options.file, options.format)
+    column = options.token_column
+    if column is None:
+        column = read_config(Path(options.model)).get("file", {}).get("token_column", 0)
+    sentences = read_untagged(sys.stdin.buffer if streaming else options.file, options.format, column)
     # From standard input each sentence is answered as it comes: somebody may be typing, or waiting at a pipe.
     for group in grouped((sentence.tokens for sentence in sentences), 1 if streaming else 64):
         for tokens, tags in zip(group, tagger.tag(group), strict=True):

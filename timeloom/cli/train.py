@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,9 +20,9 @@ from timeloom.tasks.tagging import (
     recall_run,
     train_tagger,
 )
-from timeloom.train import Interrupted, TerminalWatch, TrainingOptions, Watch
+from timeloom.train import Interrupted, NotesWatch, TerminalWatch, TrainingOptions
 
-TASKS = {"tag": "one tag for each word: slots, chunks, names, parts of speech"}
+TASKS = {"tag": "one tag for each word, as chunks: slots, names, phrases"}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,15 +44,22 @@ def train_tag(argv: Sequence[str]) -> int:
         action="store_true",
         help="Go on with the run that was to give --out; its options need not be repeated.",
     )
-    parser.add_argument("--overwrite", action="store_true", help="Replace the model at --out and its training.")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="Replace the folder of the model at --out, whatever is in it, and its training.",
+    )
     parser.add_argument("--quiet", action="store_true", help="No progress, only the scores at the end.")
     for kind in (TaggingData, TaggedFile, TaggerOptions, TrainingOptions):
         parser.add_class_arguments(kind, nested_key=None)
     if "--resume" in argv:
-        parser.set_defaults(options_of_earlier_start(argv))
+        begun = options_of_earlier_start(argv)
+        if not begun and not any(word.startswith(("--train", "--config")) for word in argv):
+            raise UsageError("there is no run to go on with at --out; name --train to begin one")
+        parser.set_defaults(begun)
     options = parse(parser, argv)
     out = Path(options.out)
-    watch = Watch() if options.quiet else TerminalWatch()
+    watch = NotesWatch() if options.quiet else TerminalWatch()
     try:
         result = train_tagger(
             options_of(TaggingData, options),
@@ -63,10 +71,16 @@ def train_tag(argv: Sequence[str]) -> int:
             overwrite=options.overwrite,
             watch=watch,
         )
-    except Interrupted as stop:
-        raise Interrupted(f"{stop}.\n  Go on with: timeloom train tag --out {out} --resume") from stop
+    except (Interrupted, KeyboardInterrupt) as stop:
+        raise Interrupted(f"{stop or 'outside the training steps'}.\n{how_to_go_on(out)}") from stop
     tell_result(result)
     return 0
+
+
+def how_to_go_on(out: Path) -> str:
+    if not (training_folder(out) / RUN).exists():
+        return "  Nothing was begun yet; the same command starts it."
+    return f"  Go on with: {shlex.join(['timeloom', 'train', 'tag', '--out', str(out), '--resume'])}"
 
 
 def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:

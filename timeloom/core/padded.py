@@ -80,7 +80,7 @@ def step_mask(lengths: Tensor, steps: int) -> Tensor:
 
 def check_lengths(lengths: Tensor, *, batch_size: int, steps: int, owner: str) -> None:
     """Raise a ShapeError unless `lengths` is (B,) integers between 0 and T."""
-    if lengths.dim() != 1 or len(lengths) != batch_size or lengths.is_floating_point():
+    if lengths.dim() != 1 or len(lengths) != batch_size or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise ShapeError(
             f"{owner}: lengths do not fit the batch.\n"
             f"  lengths: {tuple(lengths.shape)} of {lengths.dtype}, wanted (B={batch_size},) of int64\n"

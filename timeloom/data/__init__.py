@@ -14,10 +14,11 @@ from timeloom.data.tags import (
     normalise,
     to_bio,
 )
-from timeloom.data.travel import travel_corpus, write_travel_corpus
+from timeloom.data.travel import LECTURE_SENTENCES, travel_corpus, write_travel_corpus
 from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
 
 __all__ = [
+    "LECTURE_SENTENCES",
     "PAD",
     "SCHEMES",
     "TAGGED_FORMATS",

@@ -36,7 +36,7 @@ def travel_corpus(seed: int = 1) -> dict[str, list[Sentence]]:
 
     Of the test sentences half have only cities that train and valid never name, and, crosswise, half have a pattern
     (carrier, route and extras together) that train and valid never have. The first two are the lecture's, `arrive
-    Taipei on November 2nd` and `leave Taipei on November 2nd`, whose pattern train has with other cities and dates.
+    Taipei on November 2nd` and `leave Taipei on November 2nd`, whose pattern train has with other dates and cities.
     """
     if seed < 0:
         raise UsageError(f"seed is {seed}, wanted 0 or more")

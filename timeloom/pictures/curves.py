@@ -21,12 +21,15 @@ def training_curves(
     epochs = [row["epoch"] for row in rows]
     marker = "o" if len(rows) < 3 else ""
     left.plot(epochs, [row["loss"] for row in rows], color="C3", marker=marker, label="training loss")
-    left.set(xlabel="epoch", ylabel="nats per token", yscale="log")
+    left.set(xlabel="epoch", ylabel="nats per token")
+    if all(row["loss"] > 0 for row in rows) and max(r["loss"] for r in rows) > 10 * min(r["loss"] for r in rows):
+        left.set_yscale("log")
     for number, name in enumerate(scores):
         right.plot(epochs, [row[name] for row in rows], color=f"C{number}", marker=marker, label=name)
     right.set(xlabel="epoch", ylabel="percent, validation data")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
         axes.grid(alpha=0.3)
         if best_epoch is not None:
             axes.axvline(best_epoch, color="0.5", linestyle="--", linewidth=1, label=f"saved: epoch {best_epoch}")

@@ -19,6 +19,7 @@ def tag_probabilities(
     likely = [k for k in range(len(labels)) if max(float(p[:, k].max(initial=0)) for p in probabilities) > 0.05]
     widths = [max(len(sentence), 2) for sentence in sentences]
     figure = Figure(figsize=(1.5 + 0.95 * sum(widths), 1.2 + 0.38 * len(likely)), layout="constrained")
+    figure.suptitle("How likely each tag is for each word", fontsize="medium")
     panels = figure.subplots(1, len(sentences), sharey=True, squeeze=False, width_ratios=widths)[0]
     for axes, words, p in zip(panels, sentences, probabilities, strict=True):
         shown = p[:, likely].T  # (rows, T)

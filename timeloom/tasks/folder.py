@@ -16,7 +16,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from timeloom.core import ModelError
+from timeloom.core import ModelError, UsageError
 from timeloom.core.files import folder_written_whole, reason
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -26,6 +26,8 @@ OPTION_SECTIONS = ("data", "file", "model", "training")
 def training_folder(model_folder: str | Path) -> Path:
     """Where the checkpoints and logs of the training of a model lie: beside it, `models/atis.training`."""
     path = Path(model_folder)
+    if path.name in ("", ".."):
+        raise UsageError(f"--out is {str(model_folder)!r}, wanted the name of a folder to be made, as in models/atis")
     return path.with_name(path.name + ".training")
 
 
@@ -81,7 +83,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"cannot read {folder / CONFIG}: {reason(error)}") from error
     except ValueError as error:
         raise ModelError(f"{folder} is a damaged model: {CONFIG} is not JSON: {error}") from error
-    if not isinstance(config, dict) or "task" not in config:
+    if not isinstance(config, dict) or not isinstance(config.get("task"), str):
         raise ModelError(f"{folder} is not a model of Timeloom: its {CONFIG} names no task")
     return config
 

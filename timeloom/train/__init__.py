@@ -2,15 +2,17 @@
 
 from timeloom.train.checkpoint import Progress
 from timeloom.train.conlleval import ChunkScores, Counts, score_chunks
-from timeloom.train.fit import Problem, fit
+from timeloom.train.fit import LAST, Problem, fit
 from timeloom.train.interrupt import Interrupted
 from timeloom.train.options import TrainingOptions
-from timeloom.train.watch import TerminalWatch, Watch
+from timeloom.train.watch import NotesWatch, TerminalWatch, Watch
 
 __all__ = [
+    "LAST",
     "ChunkScores",
     "Counts",
     "Interrupted",
+    "NotesWatch",
     "Problem",
     "Progress",
     "TerminalWatch",

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import safetensors.torch
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from timeloom.core import RunError
+from timeloom.core import ModelError, RunError, UsageError
 from timeloom.core.files import make_folder, write_whole
 from timeloom.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from timeloom.train.interrupt import Interrupted, StopRequest
@@ -25,7 +24,7 @@ from timeloom.train.optimizer import learning_rate, make_optimizer
 from timeloom.train.options import TrainingOptions
 from timeloom.train.watch import Watch
 
-LAST, BEST, LOG = "last.ckpt", "best.safetensors", "log.csv"
+LAST, LOG = "last.ckpt", "log.csv"
 
 
 class Problem(Protocol):
@@ -52,36 +51,46 @@ def fit(
     options: TrainingOptions,
     folder: str | Path,
     *,
+    run: str = "",
     resume: bool = False,
     watch: Watch | None = None,
 ) -> Progress:
     """Train `model`, which has `loss(batch)` → mean loss in nats (a scalar), and leave its best weights in it.
 
-    `folder` gets `last.ckpt` (all that `resume` needs), `best.safetensors`, `log.csv` and TensorBoard's events. Killed
-    at any moment and resumed, the run ends in the same bytes as one that was never stopped, on the same machine with
-    the same number of threads.
+    `folder` gets `last.ckpt` (all that `resume` needs), `log.csv` and TensorBoard's events. Killed at any moment and
+    resumed, the run ends in the same bytes as one that was never stopped, on the same machine with the same number of
+    threads. `run` names what is being trained on what; a checkpoint of another run is refused.
 
-    Raises RunError where the loss or its gradient is not finite or a file cannot be written, and Interrupted after
-    Ctrl-C or SIGTERM, once the checkpoint is safe.
+    Raises RunError where the loss, its gradient or the weights are not finite or a file cannot be written, ModelError
+    for a checkpoint that is damaged or another run's, and Interrupted after Ctrl-C or SIGTERM, once the checkpoint is
+    safe.
     """
-    return Fit(model, problem, options, Path(folder), watch or Watch()).run(resume)
+    return Fit(model, problem, options, Path(folder), run, watch or Watch()).train(resume)
 
 
 class Fit:
     """One run of `fit`: its moving parts and the steps that move them."""
 
-    def __init__(self, model: nn.Module, problem: Problem, options: TrainingOptions, folder: Path, watch: Watch):
-        self.problem, self.options, self.folder, self.watch = problem, options, folder, watch
-        self.fabric = Fabric(accelerator=options.accelerator, devices=1, precision=options.precision)  # type: ignore[arg-type]
+    def __init__(
+        self, model: nn.Module, problem: Problem, options: TrainingOptions, folder: Path, run: str, watch: Watch
+    ):
+        self.problem, self.options, self.folder, self.run, self.watch = problem, options, folder, run, watch
+        try:
+            self.fabric = Fabric(accelerator=options.accelerator, devices=1, precision=options.precision)
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"cannot compute on accelerator {options.accelerator} in {options.precision}: {error}"
+            ) from error
         self.plain_model = model
         wrapped, optimizer = self.fabric.setup(model, make_optimizer(model.parameters(), options))
         wrapped.mark_forward_method("loss")
         self.model: Any = wrapped
         self.optimizer: Optimizer = optimizer
         self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
         self.total_steps = options.epochs * len(problem.plan(0))
 
-    def run(self, resume: bool) -> Progress:
+    def train(self, resume: bool) -> Progress:
         make_folder(self.folder)
         if resume and (self.folder / LAST).exists():
             self.restore()
@@ -89,18 +98,34 @@ class Fit:
             with StopRequest() as stop, self.watch:
                 self.watch.begin(self.total_steps, self.progress.steps)
                 self.train_epochs(stop)
-        self.plain_model.load_state_dict(safetensors.torch.load((self.folder / BEST).read_bytes()))
+        elif resume:
+            self.watch.note("the run had already ended; its best weights are taken")
+        self.plain_model.load_state_dict(self.best)
         self.plain_model.eval()
         return self.progress
 
     def restore(self) -> None:
         self.progress, saved = load_checkpoint(self.folder / LAST)
+        if saved["run"] != self.run:
+            raise ModelError(f"{self.folder / LAST} is a checkpoint of another run; start anew with --overwrite")
         self.plain_model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        self.best = saved["best"]
+        self.write_log()  # a kill may have come between the checkpoint and the log
+
+    def write_log(self) -> None:
+        if self.progress.history:
+            write_whole(self.folder / LOG, as_csv(self.progress.history).encode())
+
+    def check_weights(self) -> None:
+        if not all(bool(weight.isfinite().all()) for weight in self.plain_model.parameters()):
+            raise self.blown_up("weights became infinite or not a number")
 
     def save(self) -> None:
-        tensors = {"model": self.plain_model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        save_checkpoint(self.folder / LAST, self.progress, tensors)
+        self.check_weights()  # rather the checkpoint from before than one that nothing can come of
+        # The best weights lie in the same file as the progress that speaks of them, so no kill can part the two.
+        tensors = {"model": self.plain_model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
+        save_checkpoint(self.folder / LAST, self.progress, {"run": self.run, **tensors})
 
     def is_over(self) -> bool:
         done, patience = self.progress, self.options.patience
@@ -114,6 +139,8 @@ class Fit:
             while not self.is_over():
                 self.train_epoch(stop)
                 self.end_epoch(logger)
+                if stop.came:
+                    raise Interrupted(f"after epoch {self.progress.epoch}; all of it is saved")
         finally:
             logger.finalize("")
 
@@ -132,7 +159,7 @@ class Fit:
             progress.epoch_seconds = before + now - started
             if stop.came:
                 self.save()
-                raise Interrupted(f"stopped in epoch {progress.epoch + 1}, step {progress.step}; all of it is saved")
+                raise Interrupted(f"in epoch {progress.epoch + 1}, step {progress.step}; all of it is saved")
             if now - saved > self.options.checkpoint_seconds:
                 self.save()
                 saved = time.monotonic()
@@ -172,14 +199,16 @@ class Fit:
 
     def blown_up(self, what: str) -> RunError:
         progress, rate = self.progress, self.optimizer.param_groups[0]["lr"]
-        kept = f" The checkpoint {self.folder / LAST} from before is whole." if (self.folder / LAST).exists() else ""
         return RunError(
-            f"{what} in epoch {progress.epoch + 1}, step {progress.step + 1}, at the learning rate {rate:.3g}.{kept}\n"
-            "  Try a smaller learning_rate, a smaller clip_norm, or look for numbers in the data that are not finite."
+            f"{what} in epoch {progress.epoch + 1}, step {progress.step + 1}, at the learning rate {rate:.3g}.\n"
+            "  Start anew (--overwrite) with a smaller learning_rate or clip_norm, or look for numbers in the data "
+            "that are not finite.\n"
+            f"  What was saved before is kept in {self.folder}."
         )
 
     def end_epoch(self, logger: TensorBoardLogger) -> None:
         progress = self.progress
+        self.check_weights()
         self.model.eval()
         started = time.monotonic()
         with torch.inference_mode():
@@ -190,20 +219,19 @@ class Fit:
             "loss": progress.loss_sum / max(1, progress.step),
             **scores,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "clipped": progress.clipped / max(1, progress.step),
+            "clipped_share": progress.clipped / max(1, progress.step),
             "seconds": seconds,
         }
         best = scores[self.problem.selected_by] > progress.best_score or progress.best_epoch < 0
         if best:
             progress.best_score, progress.best_epoch = scores[self.problem.selected_by], progress.epoch
-            # Before the checkpoint that speaks of it: a kill between the two only repeats this epoch.
-            write_whole(self.folder / BEST, safetensors.torch.save(self.plain_model.state_dict()))
+            self.best = {name: value.detach().clone() for name, value in self.plain_model.state_dict().items()}
         progress.history.append(row)
         progress.seconds += seconds
         progress.epoch, progress.step = progress.epoch + 1, 0
         progress.loss_sum, progress.clipped, progress.epoch_seconds = 0.0, 0, 0.0
         self.save()
-        write_whole(self.folder / LOG, as_csv(progress.history).encode())
+        self.write_log()
         logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=progress.steps)
         self.watch.epoch_ended(row, best)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that the loop can hear between two steps."""
+"""Ctrl-C, SIGTERM and SIGHUP as a request that the loop can hear between two steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Interrupted(TimeloomError):
 
 
 class StopRequest:
-    """While entered, the first SIGINT or SIGTERM sets `came`; a second SIGINT raises KeyboardInterrupt at once.
+    """While entered, the first SIGINT, SIGTERM or SIGHUP sets `came`; a second SIGINT raises KeyboardInterrupt at once.
 
     Signals can only be heard in a process's main thread; elsewhere nothing is changed.
     """
@@ -27,7 +27,8 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            hang_up = getattr(signal, "SIGHUP", signal.SIGTERM)  # a closed terminal, where there is that signal
+            for number in {signal.SIGINT, signal.SIGTERM, hang_up}:
                 self._before[number] = signal.signal(number, self._hear)
         return self
 

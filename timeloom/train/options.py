@@ -7,6 +7,8 @@ from typing import Literal
 
 from timeloom.core import UsageError
 
+LARGE = 1e38  # the largest numbers of float32 are a little larger
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -26,8 +28,8 @@ class TrainingOptions:
         patience: Epochs without a better validation score before the run stops; 0 never stops early.
         seed: Seed of the weights, the order of the data and all noise. Same seed, same bytes.
         checkpoint_seconds: Longest time between two checkpoints inside an epoch; one is always written at its end.
-        accelerator: Where to compute, in the words of Lightning Fabric (cpu, cuda, mps, auto).
-        precision: Number format, in the words of Lightning Fabric (32-true, 64-true, bf16-mixed, ...).
+        accelerator: Where to compute, in the words of Lightning Fabric.
+        precision: Number format, in the words of Lightning Fabric.
     """
 
     epochs: int = 30
@@ -43,8 +45,8 @@ class TrainingOptions:
     patience: int = 0
     seed: int = 1
     checkpoint_seconds: float = 30.0
-    accelerator: str = "cpu"
-    precision: str = "32-true"
+    accelerator: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
 
     def __post_init__(self) -> None:
         at_least = {"epochs": 1, "batch_size": 1, "patience": 0, "checkpoint_seconds": 0, "weight_decay": 0, "seed": 0}
@@ -56,5 +58,7 @@ class TrainingOptions:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")
         for name in ("learning_rate", "clip_norm", "clip_value"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} is {value}, wanted more than 0")
+            if value is not None and not 0 < value < LARGE:
+                raise UsageError(f"{name} is {value}, wanted more than 0 and less than {LARGE:g}")
+        if self.seed >= 2**63:
+            raise UsageError(f"seed is {self.seed}, wanted less than 2^63")

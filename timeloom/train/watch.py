@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
 from rich.console import Console
@@ -30,11 +31,25 @@ class Watch:
         """Something worth a line."""
 
 
+class NotesWatch(Watch):
+    """Passes on what is worth a line, and nothing else."""
+
+    def note(self, text: str) -> None:
+        print(f"note: {text}", file=sys.stderr)
+
+
+class ForgivingConsole(Console):
+    """A console whose reader may leave (`| head`): the training goes on unseen."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class TerminalWatch(Watch):
     """A bar with the time left and a line for each epoch; where the output is no terminal, only the lines."""
 
     def __init__(self, console: Console | None = None):
-        self.console = console or Console(stderr=True, soft_wrap=True, highlight=False)
+        self.console = console or ForgivingConsole(stderr=True, soft_wrap=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -69,4 +84,4 @@ class TerminalWatch(Watch):
         self.console.print(f"epoch {row['epoch']:3.0f}  {shown}{'  ← best so far' if best else ''}")
 
     def note(self, text: str) -> None:
-        self.console.print(text)
+        self.console.print(f"note: {text}")

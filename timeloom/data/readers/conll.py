@@ -60,12 +60,16 @@ def tagged_conll(lines: Lines, path: Path, token_column: int = 0, tag_column: in
         yield Sentence(tokens, tags, line=block[0][0], vertical=True)
 
 
-def untagged_conll(lines: Lines) -> Iterator[Sentence]:
-    """Sentences of the first column; further columns are not looked at."""
+def untagged_conll(lines: Lines, name: str | Path, token_column: int) -> Iterator[Sentence]:
+    """Sentences of one column; the others are not looked at. A line without that column: DataError."""
     for block in blocks(lines):
         block = without_comments(block, width_of(block), tag_column=None)
         if block:
-            yield Sentence(tuple(fields[0] for _, fields in block), line=block[0][0], vertical=True)
+            for number, fields in block:
+                if not -len(fields) <= token_column < len(fields):
+                    raise DataError(f"{len(fields)} columns, so there is no column {token_column}", name, number)
+            tokens = tuple(fields[token_column] for _, fields in block)
+            yield Sentence(tokens, line=block[0][0], vertical=True)
 
 
 def blocks(lines: Lines) -> Iterator[Block]:

@@ -44,14 +44,29 @@ def guess_tagged(lines: Sequence[tuple[int, str]], path: Path, tag_column: int =
     )
 
 
-def guess_untagged(first_line: str, name: str) -> str:
-    """Name the format of text to tag: "jsonlines", "conll" or "text", by its first non-empty line, then by its name.
+def guess_untagged(first_lines: list[str], name: str) -> str:
+    """Name the format of text to tag, by its first lines, up to an empty one, then by its name.
 
-    A line that begins with { is JSON; a file named .conll, .iob or .bio (or one of these and .gz) has columns.
+    A line that begins with { is JSON; one with words, a tab and as many tags is "lines". Lines of as many columns each,
+    the last of them a tag, are "conll"; so is a line of single words with tabs between them, and a file named .conll,
+    .iob or .bio (or one of these and .gz).
     """
+    first_line = first_lines[0] if first_lines else ""
     if first_line.lstrip().startswith("{"):
         return "jsonlines"
-    return "conll" if name.removesuffix(".gz").endswith((".conll", ".iob", ".bio")) else "text"
+    if is_tagged_line(first_line):
+        return "lines"
+    fields = first_line.strip().split("\t")
+    single_words = len(fields) > 1 and all(len(columns(field)) == 1 for field in fields)
+    named = name.removesuffix(".gz").endswith((".conll", ".iob", ".bio"))
+    return "conll" if single_words or named or is_table([columns(line) for line in first_lines]) else "text"
+
+
+def is_table(rows: list[list[str]]) -> bool:
+    """Whether rows are as long as each other and end in tags; a single one must end in more than O."""
+    if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2 or not all(is_tag(row[-1]) for row in rows):
+        return False
+    return len(rows) > 1 or rows[0][-1] != "O"
 
 
 def is_object(line: str) -> bool:

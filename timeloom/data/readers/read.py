@@ -17,7 +17,7 @@ from timeloom.data.readers.text import Lines, numbered_lines
 from timeloom.data.sentence import Sentence
 
 TAGGED_FORMATS = ("guess", "conll", "folder", "jsonlines", "lines")
-UNTAGGED_FORMATS = ("guess", "conll", "folder", "jsonlines", "text")
+UNTAGGED_FORMATS = ("guess", "conll", "folder", "jsonlines", "lines", "text")
 
 
 def read_tagged(path: str | Path, format: str = "guess", token_column: int = 0, tag_column: int = -1) -> list[Sentence]:
@@ -51,22 +51,25 @@ def read_tagged(path: str | Path, format: str = "guess", token_column: int = 0, 
     return sentences
 
 
-def read_untagged(source: str | Path | IO[str] | IO[bytes], format: str = "guess") -> Iterator[Sentence]:
+def read_untagged(
+    source: str | Path | IO[str] | IO[bytes], format: str = "guess", token_column: int = 0
+) -> Iterator[Sentence]:
     """Sentences without tags, one by one as they come, from a file (.gz too), a folder or an open stream.
 
     "text" has one sentence a line, its tokens parted by blanks; empty lines are skipped. "conll" has one token a line,
-    the first column. A file without a sentence is a DataError; a stream that brings none has simply ended.
+    in the column `token_column`; "lines" has tokens before a tab, and tags behind it that are not looked at. A file
+    without a sentence is a DataError; a stream that brings none has simply ended.
     """
     check_format(format, UNTAGGED_FORMATS)
     count = 0
-    for sentence in untagged(source, format):
+    for sentence in untagged(source, format, token_column):
         count += 1
         yield sentence
     if count == 0 and isinstance(source, str | Path):
         raise DataError("there is no sentence in it", source)
 
 
-def untagged(source: str | Path | IO[str] | IO[bytes], format: str) -> Iterator[Sentence]:
+def untagged(source: str | Path | IO[str] | IO[bytes], format: str, token_column: int) -> Iterator[Sentence]:
     if isinstance(source, str | Path) and (format == "folder" or (format == "guess" and Path(source).is_dir())):
         return untagged_folder(Path(source))
     if format == "folder":
@@ -74,11 +77,14 @@ def untagged(source: str | Path | IO[str] | IO[bytes], format: str) -> Iterator[
     name = source if isinstance(source, str | Path) else getattr(source, "name", "<stream>")
     lines: Lines = numbered_lines(source)
     if format == "guess":
-        lines, first = with_first(lines)
+        # Of a stream only one line: somebody may be waiting for its answer before typing the next.
+        lines, first = with_first(lines, 50 if isinstance(source, str | Path) else 1)
         format = guess_untagged(first, str(name))
     if format == "jsonlines":
         return untagged_json(lines, name)
-    return untagged_conll(lines) if format == "conll" else untagged_text(lines)
+    if format == "lines":
+        return untagged_text((number, line.partition("\t")[0]) for number, line in lines)
+    return untagged_conll(lines, name, token_column) if format == "conll" else untagged_text(lines)
 
 
 def untagged_text(lines: Lines) -> Iterator[Sentence]:
@@ -87,15 +93,17 @@ def untagged_text(lines: Lines) -> Iterator[Sentence]:
             yield Sentence(tuple(tokens), line=number)
 
 
-def with_first(lines: Lines) -> tuple[Lines, str]:
-    """The same lines again, and the first of them that is not empty ("" when all are)."""
+def with_first(lines: Lines, count: int) -> tuple[Lines, list[str]]:
+    """The same lines again, and the first `count` of them that are not empty, up to an empty one after them."""
     remaining = iter(lines)
-    seen = []
+    seen, first = [], []
     for number, line in remaining:
         seen.append((number, line))
         if line.strip():
-            return chain(seen, remaining), line
-    return seen, ""
+            first.append(line)
+        if len(first) == count or (first and not line.strip()):
+            break
+    return chain(seen, remaining), first
 
 
 def check_format(format: str, known: tuple[str, ...]) -> None:

@@ -59,6 +59,7 @@ def evaluate_tagger(
     sentences, notes = (file or TaggedFile()).read(path)
     scores = score_tagger(tagger, sentences)
     if scores.unknown_tags:
-        listed = ", ".join(f"{tag} ({count})" for tag, count in scores.unknown_tags.items())
+        listed = ", ".join(f"{tag} ({count})" for tag, count in list(scores.unknown_tags.items())[:10])
+        listed += f" and {len(scores.unknown_tags) - 10} more" if len(scores.unknown_tags) > 10 else ""
         notes.append(f"{path} has tags that the model was not trained on, so it cannot find them: {listed}")
     return scores, notes

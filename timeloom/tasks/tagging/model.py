@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
 from timeloom.core import ModelError, Padded, UsageError
-from timeloom.data import UNKNOWN, Vocabulary, evaluation_batches, to_bio
+from timeloom.data import UNKNOWN, Vocabulary, evaluation_batches, is_tag, to_bio
 from timeloom.layers import Recurrent
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "elman": ElmanCell}
@@ -93,17 +93,27 @@ class Batch:
 class Tagger(nn.Module):
     """A recurrent tagger: embeddings → dropout → recurrent encoder → dropout → a linear score for every tag.
 
+    Its constructor's arguments are what `config.json` holds under their names.
+
     Built from `TaggerOptions` and a vocabulary: `{"words": [...], "tags": [...], "characters": [...]}`, words and
     characters beginning with `<pad>` and `<unk>`. Shapes: words (B, T) → scores (B, T, K).
     """
 
-    def __init__(self, model: TaggerOptions | dict[str, Any], vocabulary: dict[str, list[str]]):
+    def __init__(
+        self, model: TaggerOptions | dict[str, Any], vocabulary: dict[str, list[str]], task: Literal["tag"] = "tag"
+    ):
         super().__init__()
+        if task != "tag":
+            raise UsageError(f"Tagger: the task is {task!r}, wanted 'tag'")
         model = TaggerOptions(**model) if isinstance(model, dict) else model  # a dict is what config.json has
         self.options = model
         self.words = Vocabulary(tuple(vocabulary["words"]))
         self.tags = tuple(vocabulary["tags"])
         self.characters = Vocabulary(tuple(vocabulary["characters"]))
+        if wrong := [tag for tag in self.tags if not is_tag(tag)]:
+            raise UsageError(f"Tagger: {wrong[0]!r} is not a tag; wanted O or a letter, a dash and a type")
+        if not self.tags or UNKNOWN not in self.words or UNKNOWN not in self.characters:
+            raise UsageError(f"Tagger: the vocabulary needs a tag at least, and {UNKNOWN} among words and characters")
         self.embedding = nn.Embedding(len(self.words), model.embedding_size, padding_idx=0)
         width = model.embedding_size
         cell = CELLS[model.cell]
@@ -123,7 +133,7 @@ class Tagger(nn.Module):
         self.register_buffer("word_counts", None, persistent=False)
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """The constructor's arguments, ready for JSON, but for `task`."""
         vocabulary = {"words": self.words.symbols, "tags": self.tags, "characters": self.characters.symbols}
         return {
             "model": asdict(self.options),
@@ -180,7 +190,9 @@ class Tagger(nn.Module):
 
     @torch.inference_mode()
     def tag(self, sentences: Sequence[Sequence[str]], batch_size: int = 64) -> list[list[str]]:
-        """The best tag of every token, as BIO that chunks can be read off."""
+        """The best tag of every token, as BIO that chunks can be read off. Sentences are lists of tokens."""
+        if isinstance(sentences, str) or any(isinstance(sentence, str) for sentence in sentences):
+            raise UsageError('Tagger.tag: a sentence came as one string; wanted a list of tokens, as in "a b".split()')
         was_training = self.training
         self.eval()
         tagged: list[list[str]] = [[] for _ in sentences]
@@ -199,7 +211,8 @@ def load_tagger(config: dict[str, Any], weights: dict[str, Tensor], path: object
     """Build the tagger a model folder describes."""
     try:
         tagger = Tagger(config["model"], config["vocabulary"])
+        tagger.to(next(iter(weights.values())).dtype)
         tagger.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, UsageError) as error:
+    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration) as error:
         raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
     return tagger.eval()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,17 +13,17 @@ from typing import Any
 import torch
 
 from timeloom.core import DataError, ModelError, UsageError
-from timeloom.core.files import make_folder, write_whole
+from timeloom.core.files import empty_folder, locked, make_folder, reason, write_whole
 from timeloom.data import Sentence, Vocabulary, epoch_batches
 from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.folder import read_config, run_options, training_folder, write_model
 from timeloom.tasks.tagging.evaluation import TaggingScores, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.model import Batch, Tagger, TaggerOptions
-from timeloom.train import Progress, TrainingOptions, Watch, fit
+from timeloom.train import LAST, Progress, TrainingOptions, Watch, fit
 
 RUN = "run.json"
-MAY_CHANGE = {"epochs", "patience", "checkpoint_seconds"}  # between a run and its resumption
+FREE = {"train", "valid", "test", "checkpoint_seconds"}  # may differ on resume; the data's content may not
 
 
 @dataclass(frozen=True)
@@ -99,18 +98,28 @@ def train_tagger(
     earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
     """
     out, watch, file = Path(out), watch or Watch(), file or TaggedFile()
-    workshop = prepare_folders(out, resume, overwrite)
+    workshop = training_folder(out)
+    check_folders(out, workshop, resume, overwrite)
     parts, fingerprint = read_parts(data, file, watch)
     vocabulary, counts = collect_vocabulary(parts["train"], model, data.min_count)
     run = {"data": asdict(data), "file": asdict(file), "model": asdict(model), "training": asdict(training)}
-    remember_run(workshop / RUN, {**run, "fingerprint": fingerprint}, resume)
+    make_folder(workshop)
+    with locked(workshop):
+        if not resume:
+            empty_folder(workshop, last=RUN)  # what still has its run.json is still a training, after a crash
+        begun = remember_run(workshop / RUN, {**run, "fingerprint": fingerprint}, resume)
+        torch.manual_seed(training.seed)
+        tagger = Tagger(model, vocabulary)
+        tagger.word_counts = torch.tensor(counts, dtype=torch.float32)
+        problem = TaggingProblem(tagger, parts["train"], parts["valid"], training)
+        progress = fit(tagger, problem, training, workshop, run=begun, resume=resume, watch=watch)
+        return finish(out, run, tagger, progress, parts)
 
-    torch.manual_seed(training.seed)
-    tagger = Tagger(model, vocabulary)
-    tagger.word_counts = torch.tensor(counts, dtype=torch.float32)
-    problem = TaggingProblem(tagger, parts["train"], parts["valid"], training)
-    progress = fit(tagger, problem, training, workshop, resume=resume, watch=watch)
 
+def finish(
+    out: Path, run: dict[str, Any], tagger: Tagger, progress: Progress, parts: dict[str, list[Sentence]]
+) -> TaggingRun:
+    """Score the trained tagger and write its folder."""
     valid = score_tagger(tagger, parts["valid"])
     test = score_tagger(tagger, parts["test"]) if "test" in parts else None
     scores = {"valid": valid.as_dict()} if test is None else {"valid": valid.as_dict(), "test": test.as_dict()}
@@ -120,24 +129,29 @@ def train_tagger(
     return TaggingRun(tagger, progress, valid, test, out)
 
 
-def prepare_folders(out: Path, resume: bool, overwrite: bool) -> Path:
-    """See that nothing anybody wants is overwritten. Gives the training's folder."""
-    workshop = training_folder(out)
-    if resume:
-        return workshop
-    for path in (out, workshop):
-        if path.exists() and not overwrite:
-            raise UsageError(
-                f"{path} is already there. Give another --out, go on with that run by --resume, or start it anew "
-                "by --overwrite."
-            )
+def check_folders(out: Path, workshop: Path, resume: bool, overwrite: bool) -> None:
+    """See that nothing will be replaced that anybody wants, or that is not a model or a training of ours."""
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run and --overwrite starts anew; give one of them")
+    inside = [path.name for path in workshop.iterdir()] if workshop.is_dir() else []
+    if workshop.exists() and not workshop.is_dir():
+        raise UsageError(f"{workshop} is a file; the training needs a folder of that name. Move it away.")
+    if RUN not in inside and any(not name.startswith(".") for name in inside):
+        raise UsageError(f"{workshop} is there and is not the folder of a training ({RUN} is not in it); move it away")
+    if not resume and not overwrite:
+        for path in (out, workshop / LAST):  # a run without a checkpoint has nothing to lose
+            if path.exists():
+                raise UsageError(
+                    f"{path} is already there. Give another --out, go on with that run by --resume, or start it anew "
+                    "by --overwrite."
+                )
     if out.exists():
         try:
             read_config(out)
         except ModelError as error:
-            raise UsageError(f"--overwrite replaces models only: {error}") from error
-    shutil.rmtree(workshop, ignore_errors=True)
-    return workshop
+            raise UsageError(f"{out} will not be replaced, for only a model may be: {error}") from error
+        if resume and not workshop.exists():
+            raise UsageError(f"{out} is a finished model, and {workshop} is not there to go on from")
 
 
 def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[str, list[Sentence]], str]:
@@ -163,7 +177,12 @@ def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[
     known = {tag for sentence in parts["train"] for tag in sentence.tags or ()}
     strange = Counter(tag for s in parts["valid"] for tag in s.tags or () if tag not in known)
     if strange:
-        watch.note(f"{data.valid} has tags that {data.train} has not, so they cannot be learned: {sorted(strange)}")
+        watch.note(
+            f"{data.valid or 'the held-out part'} has tags that the training sentences have not, so they cannot be "
+            f"learned: {', '.join(sorted(strange))}"
+        )
+    if known <= {"O"}:
+        watch.note(f"every tag in {data.train} is O, so there is nothing to find")
     content = [(s.tokens, s.tags) for name in ("train", "valid") for s in parts[name]]
     return parts, hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -180,28 +199,43 @@ def collect_vocabulary(
     return vocabulary, list(words.counts or ())
 
 
-def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> None:
-    """Write down what is being run; when resuming, see that it is the same run."""
+def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
+    """Write down what is being run; when resuming, see that it is the same run. Gives a name that is its own."""
     before = recall_run(path) if resume else None
     if before is not None:
         if before["fingerprint"] != run["fingerprint"]:
             raise UsageError(f"cannot resume {path.parent}: the data are not those that the run began with")
         began_with = run_options(before)
         for name, value in run_options(run).items():
-            if name not in MAY_CHANGE and began_with.get(name) != value:
+            if not may_become(name, began_with.get(name), value, began_with):
                 raise UsageError(
                     f"cannot resume {path.parent} with another {name}: "
                     f"it began with {began_with.get(name)}, now came {value}"
                 )
-    make_folder(path.parent)
     write_whole(path, json.dumps(run, indent=2).encode())
+    lasting = {name: value for name, value in run_options(run).items() if name not in FREE | {"epochs", "patience"}}
+    return hashlib.sha256(json.dumps([run["fingerprint"], lasting], sort_keys=True).encode()).hexdigest()
+
+
+def may_become(name: str, before: Any, now: Any, began_with: Mapping[str, Any]) -> bool:
+    """Whether an option may change on resume: only so that the run is one that could have begun with its new value."""
+    if name in FREE or before == now:
+        return True
+    if name == "epochs":  # under any other schedule the steps already taken would have been others
+        return now > before and began_with["schedule"] == "constant"
+    return name == "patience" and before != 0 and (now == 0 or now > before)
 
 
 def recall_run(path: Path) -> dict[str, Any] | None:
     """What an earlier start wrote down; None where there was none."""
     try:
-        return json.loads(path.read_bytes())
+        run = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {reason(error)}") from error
     except ValueError as error:
         raise ModelError(f"{path} is damaged: {error}") from error
+    if not isinstance(run, dict) or not isinstance(run.get("fingerprint"), str):
+        raise ModelError(f"{path} is damaged: it does not describe a run")
+    return run
