@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from tests.catalogue import Entry, every_twin
 from tests.tolerances import assert_close
+from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import GRUCell, LSTMCell
 from timeloom.core import Padded
 from timeloom.layers import Recurrent

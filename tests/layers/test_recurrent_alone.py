@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.catalogue import Entry, build, every_cell
 from tests.tolerances import assert_close
+from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
 from timeloom.core import Padded, ShapeError, UsageError
 from timeloom.layers import Recurrent

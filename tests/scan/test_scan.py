@@ -11,9 +11,10 @@ from torch import Tensor
 from tests import oracles
 from tests.catalogue import Entry, build, every_cell, random_state
 from tests.tolerances import assert_close
+from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import GRUCell
 from timeloom.core import Padded, ShapeError
-from timeloom.scan import Cell, scan
+from timeloom.scan import Cell, plain_loop, scan
 
 directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 lengths_lists = st.lists(st.integers(0, 5), min_size=1, max_size=4)
@@ -174,7 +175,8 @@ def test_a_state_field_of_any_rank() -> None:
             return x, self.State(state.steps + 1, state.products + x[:, :, None] * x[:, None, :])
 
     x = torch.randn(5, 2, 2)
-    _, final = scan(CountCell(), x, lengths=[2, 5])
+    with plain_loop():  # a kernel's states are (B, width)
+        _, final = scan(CountCell(), x, lengths=[2, 5])
     assert final.steps.tolist() == [2, 5]
     torch.testing.assert_close(final.products[0], x[:2, 0].T @ x[:2, 0])
 

@@ -1,6 +1,8 @@
 """One step in, a whole time loop out."""
 
 from timeloom.scan.cell import Cell
+from timeloom.scan.choose import plain_loop
+from timeloom.scan.explain import explain
 from timeloom.scan.launch import scan
 
-__all__ = ["Cell", "scan"]
+__all__ = ["Cell", "explain", "plain_loop", "scan"]

@@ -11,6 +11,8 @@ from torch import Tensor
 from timeloom.core import check_lengths
 from timeloom.scan import loop
 from timeloom.scan.cell import Cell, check_input, checked_state
+from timeloom.scan.choose import kernel_for
+from timeloom.scan.fused import run_fused
 
 
 @overload
@@ -72,5 +74,9 @@ def scan(
     if lengths is not None:
         lengths = torch.as_tensor(lengths, device=x.device)
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
-    y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
+    fused = kernel_for(cell, x, all_states)
+    if fused is None:
+        y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
+    else:
+        (y, final), states = run_fused(fused, cell, x, state, lengths, reverse), None
     return (y, final, states) if all_states else (y, final)

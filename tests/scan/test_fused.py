@@ -1,0 +1,188 @@
+"""The kernel against the plain loop: drawn cells, ways to be called, and what it must refuse."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.catalogue import Entry, build, every_cell
+from tests.tolerances import assert_close
+from timeloom.cells import GRUCell, LSTMCell
+from timeloom.layers import Recurrent
+from timeloom.scan import Cell, explain, plain_loop, scan
+
+UNARY = [torch.sigmoid, torch.tanh, torch.relu, nn.functional.softplus, torch.abs, torch.neg, torch.exp]
+ROWS = [
+    lambda a: torch.softmax(a, -1),
+    lambda a: nn.functional.layer_norm(a, a.shape[-1:]),
+    lambda a: a - a.mean(-1, keepdim=True),
+    lambda a: a - torch.logsumexp(a, -1, keepdim=True),
+]
+BINARY = [
+    torch.add,
+    torch.mul,
+    torch.sub,
+    torch.maximum,
+    torch.minimum,
+    lambda a, b: torch.where(a > b, a, 0.5 * b),
+    lambda a, b: a / (1 + b * b),
+    lambda a, b: a.clamp(-0.5, 0.7) + b,
+]
+
+
+class DrawnCell(Cell):
+    """A step drawn from the operations a cell may use; `seed` says which."""
+
+    class State(NamedTuple):
+        h: Tensor  # (B, H)
+        memory: Tensor  # (B, H)
+        clock: Tensor  # (B, 1) how many steps have gone by
+
+    def __init__(self, input_size: int, hidden_size: int, seed: int):
+        super().__init__()
+        self.input_size, self.hidden_size, self.seed = input_size, hidden_size, seed
+        draw = random.Random(seed)
+        self.input = nn.Linear(input_size, 3 * hidden_size)
+        self.recurrent = nn.Linear(hidden_size, 3 * hidden_size)
+        self.second = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.scale = nn.Parameter(torch.rand(hidden_size))
+        self.has_second, self.reads_out = draw.random() < 0.5, draw.random() < 0.3
+        self.read_out = nn.Linear(hidden_size, 2)
+
+    @property
+    def output_size(self) -> int:
+        return 2 if self.reads_out else self.hidden_size
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = self.scale.new_zeros(batch_size, self.hidden_size)
+        return self.State(zeros, zeros, self.scale.new_zeros(batch_size, 1))
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
+        draw = random.Random(self.seed + 1000)
+        values = [*self.input(x).chunk(3, -1), *self.recurrent(state.h).split(self.hidden_size, -1)]
+        values += [state.memory, state.h * self.scale]
+        for _ in range(6):
+            kind = draw.random()
+            if kind < 0.4:
+                values.append(draw.choice(BINARY)(draw.choice(values), draw.choice(values)))
+            elif kind < 0.8:
+                values.append(draw.choice(UNARY)(torch.tanh(draw.choice(values))))
+            else:
+                values.append(draw.choice(ROWS)(draw.choice(values)))
+        if self.has_second:
+            values.append(self.second(torch.sigmoid(values[-2]) * state.h))
+        slow = torch.where(state.clock % 2 == 0, 1.0, 0.25)
+        memory = torch.tanh(values[-1] + draw.choice(values)) * slow + 0.5 * state.memory
+        h = torch.tanh(torch.cat([values[-2][:, :1], memory[:, 1:]], -1) + draw.choice(values))
+        y = self.read_out(h) if self.reads_out else h * torch.sigmoid(memory)
+        return y, self.State(h, memory, state.clock + 1)
+
+
+def results(cell: Cell, x: Tensor, lengths: list[int] | None, reverse: bool) -> tuple[Tensor, ...]:
+    """Outputs, final states, and the gradients of a mixture of them to x and every parameter."""
+    x = x.detach().requires_grad_()
+    y, state = scan(cell, x, lengths=lengths, reverse=reverse)
+    outputs = (y, *state)
+    total = sum((out * torch.linspace(1, 2, out.numel(), dtype=out.dtype).view_as(out)).sum() for out in outputs)
+    assert isinstance(total, Tensor)
+    found = torch.autograd.grad(total, [x, *cell.parameters()], materialize_grads=True)
+    return (*outputs, *found)
+
+
+def assert_same_both_ways(cell: Cell, x: Tensor, lengths: list[int] | None = None, reverse: bool = False) -> None:
+    fused = results(cell, x, lengths, reverse)
+    with plain_loop():
+        assert_close(fused, results(cell, x, lengths, reverse))
+
+
+@pytest.mark.parametrize("seed", range(32))
+def test_drawn_cells_are_fused_and_equal_the_plain_loop(seed: int) -> None:
+    torch.manual_seed(seed)
+    B, T, H = [(3, 4, 7), (1, 6, 16), (5, 1, 17), (2, 9, 1)][seed % 4]
+    cell = DrawnCell(3, H, seed).double()
+    assert "is fused" in explain(cell, torch.float64)
+    lengths = [int(n) for n in torch.randint(0, T + 1, (B,))] if seed % 3 else None
+    assert_same_both_ways(cell, torch.randn(T, B, 3, dtype=torch.float64), lengths, reverse=seed % 2 == 1)
+
+
+@every_cell
+def test_wide_cells_in_both_precisions(entry: Entry) -> None:
+    cell = build(entry, 5, 130)
+    for dtype in (torch.float64, torch.float32):
+        torch.manual_seed(1)
+        assert_same_both_ways(cell.to(dtype), torch.randn(20, 13, 5, dtype=dtype), [20, 3, 0, 7] + [11] * 9)
+
+
+def test_the_same_bits_every_time_and_in_any_company() -> None:
+    torch.manual_seed(0)
+    cell, x = LSTMCell(4, 33), torch.randn(9, 14, 4)
+    whole, again = scan(cell, x)[0], scan(cell, x)[0]
+    assert torch.equal(whole, again)
+    torch.testing.assert_close(scan(cell, x[:, 3:4])[0], whole[:, 3:4])
+
+
+def test_inference_threads_and_compile() -> None:
+    layer, x = Recurrent(GRUCell(4, 8), batch_first=False), torch.randn(6, 3, 4)
+    wanted = layer(x)[0].detach()
+    with torch.no_grad():
+        assert_close(layer(x)[0], wanted)
+    with torch.inference_mode():
+        assert_close(layer(x)[0].clone(), wanted.clone())
+    found: list[Tensor] = []
+    threads = [threading.Thread(target=lambda: found.append(layer(x)[0].detach())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_close(tuple(found), (wanted,) * 4)
+
+
+def test_a_second_derivative_says_that_there_is_none_but_in_the_plain_loop() -> None:
+    cell = GRUCell(2, 3).double()
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+
+    def second() -> Tensor:
+        (first,) = torch.autograd.grad(scan(cell, x)[0].sum(), x, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), x)[0]
+
+    with pytest.raises(RuntimeError, match="GRUCell: the kernel has no second derivative"):
+        second()
+    with plain_loop():
+        assert bool(second().isfinite().all())
+
+
+def test_what_cannot_be_fused_runs_in_the_plain_loop_and_says_why_once() -> None:
+    class SortingCell(GRUCell):
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            return super().step(x.sort(-1).values, state)
+
+    cell, x = SortingCell(3, 4), torch.randn(2, 2, 3)
+    with pytest.warns(UserWarning, match="SortingCell runs in the plain loop, which is slower: .*sort"):
+        y, _ = scan(cell, x)
+    assert_close(scan(cell, x)[0], y)  # no second warning: it would be an error here
+    assert "is not fused" in explain(cell)
+
+
+def test_a_cell_that_changes_is_traced_again() -> None:
+    class ScaledCell(GRUCell):
+        factor = 1.0
+
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            return super().step(self.factor * x, state)
+
+    cell, x = ScaledCell(3, 4), torch.randn(2, 2, 3)
+    cell.factor = 1.0
+    one = scan(cell, x)[0]
+    cell.factor = 2.0
+    assert not torch.allclose(scan(cell, x)[0], one)
+
+
+def test_explain_names_every_place() -> None:
+    text = explain(LSTMCell(3, 4), dump=True)
+    for title in ("before the loop", "in the loop:", "saved for the way back", "after the loop back", "void sweep_1("):
+        assert title in text

@@ -1,0 +1,146 @@
+"""Text → loaded code: a compiler, its flags, and a cache of what it made."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+
+FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
+
+
+HERE = Path(__file__).parent / "render"
+LOADED_IN = os.getpid()
+
+
+class CannotBuild(Exception):
+    """No compiler, or one that fails; the message says which and why."""
+
+
+@cache
+def compiler() -> str | None:
+    """The first of $CXX, c++, g++ and clang++ that is there."""
+    for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
+        if name and shutil.which(name):
+            return shutil.which(name)
+    return None
+
+
+def processor() -> str:
+    """What the processor can do, as far as the code depends on it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        flags = next(line for line in text.splitlines() if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        flags = platform.processor()
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {flags.split(':')[-1].strip()}"
+
+
+def cache_folder() -> Path:
+    """Where built kernels are kept: $TIMELOOM_CACHE, or timeloom/kernels in the user's cache folder."""
+    chosen = os.environ.get("TIMELOOM_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "timeloom" / "kernels"
+    return Path(chosen) if chosen else base
+
+
+def build(text: str) -> ctypes.CDLL:
+    """The text as a loaded library, from the cache where it is there. Raises CannotBuild."""
+    tool = compiler()
+    if tool is None:
+        raise CannotBuild("no C++ compiler is installed (c++, g++ or clang++)")
+    version = compiler_version(tool)
+    native = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ("-mcpu=native",)
+    flags = (*FLAGS, *native)
+    key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / f"{key}.so"
+        loaded = load_verified(path)
+        if loaded is not None:
+            return loaded
+        compile_into(path, text, tool, flags)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="timeloom-"))
+        path = folder / f"{key}.so"
+        compile_into(path, text, tool, flags)
+    loaded = load_verified(path)
+    if loaded is None:
+        raise CannotBuild(f"what {tool} made at {path} cannot be loaded")
+    return loaded
+
+
+def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> None:
+    """Compile to a neighbour of `path` and give it that name in one step, the sum of its bytes beside it."""
+    source = path.with_name(f".{path.stem}.{os.getpid()}.cpp")
+    made = path.with_name(f".{path.stem}.{os.getpid()}.so")
+    source.write_text(text, encoding="utf-8")
+    try:
+        done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
+        if done.returncode:
+            raise CannotBuild(f"{tool} failed:\n{done.stderr.strip()[:2000]}")
+        total = hashlib.sha256(made.read_bytes()).hexdigest()
+        mark = path.with_name(f".{path.stem}.{os.getpid()}.sum")
+        mark.write_text(total)
+        os.replace(mark, path.with_suffix(".sha256"))
+        os.replace(made, path)
+    finally:
+        source.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
+
+
+def load_verified(path: Path) -> ctypes.CDLL | None:
+    """The library at `path`, if it is there, ours and whole."""
+    try:
+        if os.name == "posix" and path.stat().st_uid != os.getuid():
+            return None
+        wanted = path.with_suffix(".sha256").read_text()
+        if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+            return None
+        return ctypes.CDLL(str(path))
+    except OSError:
+        return None
+
+
+@cache
+def compiler_version(tool: str) -> str:
+    return subprocess.run([tool, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
+
+
+class Pool(ctypes.Structure):
+    """The `pool` of scan.h."""
+
+    _fields_ = [("parallel", ctypes.c_void_p), ("number", ctypes.c_void_p), ("size", ctypes.c_void_p)]
+
+
+def native_text(text: str, dtype: torch.dtype) -> str:
+    """The text with the project's own headers in it, for one number type: all that a compiler needs."""
+    real = {torch.float32: "float", torch.float64: "double"}[dtype]
+    for name in ("sweep.h", "scan.h"):
+        header = (HERE / name).read_text(encoding="utf-8").replace("#pragma once\n", "")
+        text = text.replace(f'#include "{name}"\n', header, 1)
+    return f"#define REAL {real}\n{text}"
+
+
+def threads() -> Pool:
+    """The threads a kernel may run on: torch's own, or after a fork, which does not copy them, new ones each time."""
+    return torchs_pool() if os.getpid() == LOADED_IN else Pool(None, None, None)
+
+
+@cache
+def torchs_pool() -> Pool:
+    """The OpenMP threads that torch itself runs on, so that two pools need not fight for the cores."""
+    folder = Path(torch.__file__).parent
+    for path in sorted([*folder.glob("lib/libgomp*"), *folder.parent.glob("torch.libs/libgomp*")]):
+        library = ctypes.CDLL(str(path))
+        names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+        return Pool(*(ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in names))
+    return Pool(None, None, None)

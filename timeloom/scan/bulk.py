@@ -1,0 +1,79 @@
+"""Parts of a graph run over all steps at once, by torch: what the plan lifted out of the loop.
+
+The graph was traced on a small batch; here it runs on T · B rows. All of it is row by row, but for sums over the batch,
+which become sums over batch and time: the gradients of the parameters.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from timeloom.scan.build import HERE, build, native_text, threads
+from timeloom.scan.ops import aten
+
+
+def run_nodes(nodes: Iterable[fx.Node], values: dict[fx.Node, Any], traced_rows: int, rows: int) -> None:
+    """Compute `nodes` into `values`, which has their inputs."""
+
+    def actual(arg: Any) -> Any:
+        if isinstance(arg, fx.Node):
+            return values[arg] if arg in values else constant(arg, traced_rows, rows)
+        if isinstance(arg, list | tuple):
+            return type(arg)(actual(part) for part in arg)
+        return arg
+
+    def sized(arg: Any) -> Any:
+        """A list of sizes that begins with the traced batch begins with ours."""
+        if isinstance(arg, list | tuple) and arg and arg[0] == traced_rows and all(isinstance(n, int) for n in arg):
+            return [rows, *arg[1:]]
+        return arg
+
+    for node in nodes:
+        if node in values:
+            continue
+        if node.target is aten.mm.default:
+            values[node] = multiply(actual(node.args[0]), actual(node.args[1]))
+            continue
+        args = [sized(actual(arg)) for arg in node.args]
+        values[node] = node.target(*args, **node.kwargs)  # type: ignore[operator]
+
+
+def constant(node: fx.Node, traced_rows: int, rows: int) -> Tensor:
+    args = list(node.args)
+    if args and isinstance(args[0], list | tuple) and args[0] and args[0][0] == traced_rows:
+        args[0] = [rows, *args[0][1:]]
+    return node.target(*args, **node.kwargs)  # type: ignore[operator]
+
+
+def multiply(left: Tensor, right: Tensor) -> Tensor:
+    """left (M, K) · right (K, N), both of any strides, by the same block product as the loops'."""
+    M, K = left.shape
+    N = right.shape[1]
+    out = left.new_empty(M, N)
+    if 0 in (M, K, N):
+        return out.zero_()
+    failed = products(left.dtype)(
+        ctypes.byref(threads()),
+        ctypes.c_int(torch.get_num_threads()),
+        *map(ctypes.c_long, (M, N, K)),
+        ctypes.c_void_p(left.data_ptr()),
+        *map(ctypes.c_long, left.stride()),
+        ctypes.c_void_p(right.data_ptr()),
+        *map(ctypes.c_long, right.stride()),
+        ctypes.c_void_p(out.data_ptr()),
+    )
+    if failed:
+        raise MemoryError(f"not enough memory for the product of ({M}, {K}) and ({K}, {N})")
+    return out
+
+
+@cache
+def products(dtype: torch.dtype) -> Any:
+    """The native product for a number type, built when first asked for."""
+    return build(native_text((HERE / "products.cpp").read_text(encoding="utf-8"), dtype)).products

@@ -1,0 +1,72 @@
+"""What becomes of a cell: which parts of its step run before the time loop, in it, and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import getitem
+
+import torch
+from torch import fx
+
+from timeloom.scan.build import CannotBuild
+from timeloom.scan.cell import Cell
+from timeloom.scan.fused import Fused
+from timeloom.scan.ops import shape
+from timeloom.scan.plan import NotFusable, Plan
+from timeloom.scan.trace import NotTraceable
+
+
+def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = False) -> str:
+    """Say in words what the kernel of `cell` does, or why it has none; with `dump`, the C++ of its loops after it.
+
+    Nothing is compiled unless the cell is run.
+    """
+    name = type(cell).__name__
+    try:
+        fused = Fused(cell, dtype)
+    except (NotTraceable, NotFusable, CannotBuild) as error:
+        return f"{name} is not fused and runs in the plain loop: {error}"
+    words = Words(fused.plan, fused.fields)
+    p = fused.plan
+    lines = [f"{name} is fused: one native loop forward, one back."]
+    for title, nodes in (
+        ("before the loop, over all steps at once", p.before),
+        ("in the loop", p.forward),
+        ("after the loop, over all steps at once", p.read_out),
+        ("saved for the way back", p.saved),
+        ("before the way back, over all steps at once", p.before_backward),
+        ("in the loop back", p.backward),
+        ("after the loop back, over all steps at once", p.after),
+    ):
+        rows = words.rows(nodes, values_only=title.startswith("saved"))
+        lines += ["", f"{title}:", *(rows or ["  nothing"])]
+    return "\n".join(lines) + (f"\n\n{fused.source}" if dump else "")
+
+
+class Words:
+    """Nodes of a plan in the names of the cell's own parameters and fields."""
+
+    def __init__(self, plan: Plan, fields: tuple[str, ...]):
+        t = plan.trace
+        self.names = {t.x: "x", t.grad_y: "∂y"}
+        self.names |= {node: name.removeprefix("cell.") for name, node in t.fixed.items()}
+        self.names |= dict(zip(t.state, fields, strict=True))
+        self.names |= {node: f"∂{field}'" for node, field in zip(t.grad_state, fields, strict=True)}
+
+    def rows(self, nodes: Iterable[fx.Node], values_only: bool) -> list[str]:
+        rows = []
+        for node in nodes:
+            size = f"({', '.join(['B', *map(str, shape(node)[1:])])})" if shape(node) else ""
+            if values_only:
+                rows.append(f"  {node} {size}")
+            elif not isinstance(node.meta.get("val"), list | tuple):
+                operation = "part" if node.target is getitem else str(node.target).split(".")[1]
+                rows.append(f"  {node} = {operation}({', '.join(map(self.word, node.args))})")
+        return rows
+
+    def word(self, arg: object) -> str:
+        if isinstance(arg, fx.Node):
+            return self.names.get(arg, str(arg))
+        if isinstance(arg, list | tuple):
+            return f"[{', '.join(map(self.word, arg))}]"
+        return str(arg)

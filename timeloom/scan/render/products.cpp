@@ -1,0 +1,35 @@
+// Products over all steps at once: before the loop, and after it for the gradients of weights.
+#include "scan.h"
+using namespace scan;
+
+// C (M, N) = A (M, K) B (K, N), any strides of A and B. The rows of C are split over the threads. Where B is small enough
+// for a cache it is packed once; else, and for the long K of a weight's gradient, pass by pass.
+extern "C" int products(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
+                        const real* B, long brow, long bcolumn, real* C) {
+    try {
+        const long strips = up(M, tall);
+        threads = int(std::max(1L, std::min<long>(threads, M * N * K < (1 << 18) ? 1 : strips)));
+        const auto rows_of = [&](int thread, int size) {
+            const range s = part(strips, thread, size);
+            return range{s.from * tall, std::min(M, s.to * tall)};
+        };
+        if (K <= 2 * deep || M <= 512) {
+            buffer packed(packed_size(N, K));
+            barrier ready;
+            team(*from, threads, [&](int thread, int size) {
+                pack({B, bcolumn, brow}, N, K, packed, part(panels(N), thread, size));
+                ready.wait(size);
+                const range mine = rows_of(thread, size);
+                for (long r = mine.from; r < mine.to; r += 96)
+                    product(std::min(96L, mine.to - r), {A + r * row, row, column}, packed, K, N, C + r * N, N, false);
+            });
+        } else {
+            team(*from, threads, [&](int thread, int size) {
+                multiply(rows_of(thread, size), N, K, {A, row, column}, {B, brow, bcolumn}, C, N, false);
+            });
+        }
+        return 0;
+    } catch (const std::bad_alloc&) {
+        return 1;
+    }
+}

@@ -1,0 +1,237 @@
+"""The nodes of a loop in the order a kernel runs them: sweeps over a row, and products between the sweeps.
+
+A sweep computes everything element-wise that can be known at its turn, and adds up sums over the row on its way. What a
+sweep has written to memory, a product may multiply; what the product gave, the next sweep may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import fx
+
+from timeloom.scan import ops
+from timeloom.scan.ops import shape
+from timeloom.scan.plan import NotFusable, is_list
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value lies. `array`: (slots, B, width), one slot a step, `shift` slots on; `scratch`: (rows, width)."""
+
+    name: str
+    width: int
+    kind: Literal["array", "scratch", "carried", "next"] = "array"
+    shift: int = 0
+    offset: int = 0
+
+
+@dataclass
+class Sweep:
+    """One pass over each row: what it stores, by width, and the sums over the row it gathers."""
+
+    stage: int
+    stores: list[tuple[Place, fx.Node]] = field(default_factory=list)
+    sums: list[fx.Node] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Product:
+    """out (rows, N) = left (rows, K) · right (K, N); `left` begins `left_offset` columns into its place."""
+
+    out: Place
+    left: Place
+    right: fx.Node
+    K: int
+    N: int
+
+
+@dataclass
+class Schedule:
+    stages: list[Sweep | Product]
+    memory: dict[fx.Node, Place]  # where each value can be read that lies in memory
+    scratch: list[Place]
+    inside: set[fx.Node]  # nodes that sweeps compute where they need them
+    stage: dict[fx.Node, int]  # the sweep that computes each node; the first that can read it, for products and sums
+
+
+def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[tuple[fx.Node, Place]]) -> Schedule:
+    """Order `nodes`, which read what is in `memory` and parameters, so that `outputs` get written.
+
+    Raises NotFusable for an operation that is none of those in `timeloom.scan.ops`.
+    """
+    inside = set(nodes)
+    memory = dict(memory)
+    stage: dict[fx.Node, int] = {}
+    for node in nodes:
+        check(node)
+        ready = max((stage[arg] for arg in node.all_input_nodes if arg in inside), default=0)
+        stage[node] = ready + 1 if node.target in ops.PRODUCTS or node.target in ops.ROW_SUMS else ready
+    sweeps = {number: Sweep(number) for number in range(max(stage.values(), default=0) + 1)}
+    products: dict[int, list[Product]] = {number: [] for number in sweeps}
+    scratch: list[Place] = []
+
+    for node, place in outputs:
+        if node not in memory and node in inside:
+            memory[node] = place
+            if node.target in ops.PRODUCTS:
+                continue  # the product itself writes there
+        for part_of, piece in pieces_of(node, place):
+            sweeps[stage.get(node, max(sweeps))].stores.append((part_of, piece))
+
+    def keep(node: fx.Node) -> Place:
+        """Have `node` lie in memory."""
+        if node not in memory:
+            place = Place(str(node), width_of(node), "scratch")
+            memory[node] = place
+            scratch.append(place)
+            if node.target not in ops.PRODUCTS and node.target not in ops.ROW_SUMS:
+                sweeps[stage[node]].stores.append((place, node))
+        return memory[node]
+
+    def is_cheap(node: fx.Node) -> bool:
+        """Quicker computed again from what lies in memory than written and read."""
+        sources = [through_views(arg)[0] for arg in node.all_input_nodes]
+        again = node.target not in ops.COSTLY | ops.PRODUCTS and node.target not in ops.ROW_SUMS
+        return again and all(source in memory or source not in inside for source in sources)
+
+    def need(node: fx.Node, turn: int) -> None:
+        """Have `node` readable in sweep `turn`. Masks and constants are not kept but computed again."""
+        base, _ = through_views(node)
+        if base not in inside or stage[base] >= turn or base in memory:
+            return
+        if ops.is_mask(base) or base.target in ops.CONSTANTS or base.target in ops.PIECES or is_cheap(base):
+            for arg in base.all_input_nodes:
+                need(arg, turn)
+        else:
+            keep(base)
+
+    for node in nodes:
+        if node.target in ops.PRODUCTS:
+            left, right = node.args
+            if not isinstance(left, fx.Node) or not isinstance(right, fx.Node) or right in inside or right in memory:
+                raise NotFusable(f"{node.target} multiplies two values of the step; one factor must be a parameter")
+            base, offset = through_views(left)
+            kept = keep(base)
+            left_place = Place(kept.name, kept.width, kept.kind, kept.shift, kept.offset + offset)
+            out = keep(node)
+            products[stage[node] - 1].append(Product(out, left_place, right, shape(right)[0], shape(right)[1]))
+        elif node.target in ops.ROW_SUMS:
+            keep(node)
+            sweeps[stage[node] - 1].sums.append(node)
+        for arg in node.all_input_nodes:
+            need(arg, stage_of_use(node, stage))
+    stages: list[Sweep | Product] = []
+    for number in sorted(sweeps):
+        if sweeps[number].stores or sweeps[number].sums:
+            stages.append(sweeps[number])
+        stages += products[number]
+    return Schedule(stages, memory, scratch, inside, stage)
+
+
+def pieces_of(node: fx.Node, place: Place) -> list[tuple[Place, fx.Node]]:
+    """A value that is put together from others, as stores of these."""
+    if node.target is not ops.aten.cat.default:
+        return [(place, node)]
+    stores, at = [], place.offset
+    for part in node.args[0]:  # type: ignore[union-attr]
+        assert isinstance(part, fx.Node)
+        stores.append((Place(place.name, place.width, place.kind, place.shift, at), part))
+        at += width_of(part)
+    return stores
+
+
+def stage_of_use(node: fx.Node, stage: dict[fx.Node, int]) -> int:
+    """The sweep that computes `node`, or gathers it."""
+    return stage[node] - 1 if node.target in ops.PRODUCTS or node.target in ops.ROW_SUMS else stage[node]
+
+
+def through_views(node: fx.Node) -> tuple[fx.Node, int]:
+    """The value that `node` is a stretch of, and the column it begins at."""
+    offset = 0
+    while node.op == "call_function":
+        if node.target in ops.SLICES and is_list(node.all_input_nodes[0]):
+            split, index = node.args
+            assert isinstance(split, fx.Node)
+            assert isinstance(index, int)
+            offset += piece_offset(split, index)
+            node = split.all_input_nodes[0]
+        elif node.target in ops.SLICES and node.target is not ops.operator.getitem:
+            offset += slice_start(node)
+            node = node.all_input_nodes[0]
+        elif node.target in ops.RESHAPES and width_of(node) == width_of(node.all_input_nodes[0]):
+            node = node.all_input_nodes[0]
+        else:
+            break
+    return node, offset
+
+
+def piece_offset(split: fx.Node, index: int) -> int:
+    source, sizes = split.args[:2]
+    assert isinstance(source, fx.Node)
+    if isinstance(sizes, int):
+        return index * sizes
+    return sum(sizes[:index])  # type: ignore[arg-type, index]
+
+
+def slice_start(node: fx.Node) -> int:
+    width = width_of(node.all_input_nodes[0])
+    start = node.args[2] if len(node.args) > 2 and node.args[2] is not None else 0
+    assert isinstance(start, int)
+    return start + width if start < 0 else start
+
+
+def width_of(node: fx.Node) -> int:
+    """Columns of a value with rows: (rows, w) → w, (rows,) → 1."""
+    sizes = shape(node)
+    return sizes[1] if len(sizes) > 1 else 1
+
+
+def check(node: fx.Node) -> None:
+    known = (
+        node.target in ops.ELEMENTWISE
+        or node.target in ops.COMPARISONS
+        or node.target in ops.PRODUCTS
+        or node.target in ops.ROW_SUMS
+        or node.target in ops.CONSTANTS
+        or node.target in ops.RESHAPES
+        or node.target in ops.SLICES
+        or node.target in ops.PIECES
+        or node.target in ops.SPLITS
+    )
+    reason = None
+    if not known:
+        reason = f"{node.target} is none of the operations that a kernel can do"
+    elif len(shape(node)) > 2:
+        reason = f"{node.target} makes a value with more than two axes"
+    elif node.target in ops.SPLITS and argument(node, 2, 0) not in (1, -1):
+        reason = f"{node.target} splits the batch"
+    elif node.target is ops.aten.slice.Tensor and (argument(node, 1, 0) not in (1, -1) or argument(node, 4, 1) != 1):
+        reason = f"{node.target} takes every n-th column, or takes from the batch"
+    elif node.target is ops.aten.cat.default and argument(node, 1, 0) not in (1, -1):
+        reason = f"{node.target} joins along the batch"
+    elif node.target in ops.RESHAPES and not keeps_columns(node):
+        reason = f"{node.target} moves columns about"
+    if reason:
+        raise NotFusable(reason)
+
+
+def argument(node: fx.Node, position: int, default: int) -> object:
+    return node.args[position] if len(node.args) > position else default
+
+
+def keeps_columns(node: fx.Node) -> bool:
+    source = width_of(node.all_input_nodes[0])
+    return source == width_of(node) or (source == 1 and node.target is ops.aten.expand.default)
+
+
+def widths(stores: Iterable[tuple[Place, fx.Node]]) -> dict[int, list[tuple[Place, fx.Node]]]:
+    """Stores by the width they are swept at: a width that a smaller one divides is swept piece by piece with it."""
+    groups: dict[int, list[tuple[Place, fx.Node]]] = {}
+    for place, node in sorted(stores, key=lambda store: width_of(store[1])):
+        width = width_of(node)
+        base = next((small for small in groups if small > 1 and width % small == 0), width)
+        groups.setdefault(base, []).append((place, node))
+    return groups

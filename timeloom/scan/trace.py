@@ -1,0 +1,215 @@
+"""The user's step as a graph: forward and backward of one step, by torch's own tracer and autograd.
+
+`make_fx` runs the step and its vector-Jacobian product once on small random tensors and writes down every ATen
+operation, decomposed into primitive ones. Nothing here knows any cell, and no cell has a derivative of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch._decomp import core_aten_decompositions, get_decompositions
+from torch.func import functional_call, functionalize, vjp
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from timeloom.scan.cell import Cell
+from timeloom.scan.ops import shape
+
+aten = torch.ops.aten
+FURTHER = [  # core ATen keeps these whole; the kernel wants their parts
+    aten._softmax,
+    aten._log_softmax,
+    aten.native_layer_norm,
+    aten.gelu,
+    aten.leaky_relu,
+    aten.elu,
+    aten.hardtanh,
+    aten.softplus,
+    aten.silu,
+    aten.log_sigmoid_forward,
+    aten.logsumexp,
+    aten.mean,
+    aten.var,
+    aten.var_mean,
+    aten.addmm,
+    aten.rsub,
+    aten.addcmul,
+    aten.addcdiv,
+    aten.lerp,
+    aten.hardsigmoid,
+    aten.hardswish,
+    aten.mish,
+    aten.threshold_backward,
+    aten.select_backward,
+    aten.slice_backward,
+    aten.detach,
+    aten.square,
+    aten.t,
+    aten.chunk,
+]
+
+
+class NotTraceable(Exception):
+    """The step cannot be written down as one graph; the message says why, for a person."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One step forward and backward. Every node that depends on x or the state has `rows` as its first axis."""
+
+    graph: fx.Graph
+    rows: int
+    x: fx.Node
+    state: tuple[fx.Node, ...]
+    fixed: dict[str, fx.Node]  # parameters and buffers, by name
+    grad_y: fx.Node
+    grad_state: tuple[fx.Node, ...]
+    y: fx.Node
+    next_state: tuple[fx.Node, ...]
+    grad_x: fx.Node
+    grad_initial: tuple[fx.Node, ...]
+    grad_parameters: dict[str, fx.Node]
+
+
+class Step(nn.Module):
+    """A cell's `step` as a module's forward, for `functional_call`."""
+
+    def __init__(self, cell: Cell):
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        kind = type(self.cell.initial_state(1))
+        y, new = self.cell.step(x, kind(*state))
+        return y, tuple(new)
+
+
+def trace(cell: Cell, dtype: torch.dtype) -> Trace:
+    """Trace one step of `cell`. Raises NotTraceable."""
+    if wrong := [field for field in cell.initial_state(1) if field.dim() != 2 or field.dtype != dtype]:
+        raise NotTraceable(
+            f"a field of its state is {tuple(wrong[0].shape)} of {wrong[0].dtype}, not (B, width) of {dtype}"
+        )
+    step = Step(cell)
+    parameters = {name: p.detach().to(dtype) for name, p in step.named_parameters()}
+    buffers = {name: b.detach() for name, b in step.named_buffers()}
+    rows = unusual_size([*parameters.values(), *buffers.values(), *cell.initial_state(1)], cell)
+    x = torch.rand(rows, cell.input_size, dtype=dtype)
+    state = tuple(field.detach().to(dtype) + 0.1 for field in cell.initial_state(rows))
+
+    def joint(x: Tensor, state: Any, parameters: Any, buffers: Any, grad_y: Tensor, grad_state: Any) -> Any:
+        def forward(x: Tensor, state: Any, parameters: Any) -> Any:
+            return functional_call(step, {**parameters, **buffers}, (x, *state))
+
+        (y, new), backward = vjp(forward, x, state, parameters)[:2]
+        return y, new, backward((grad_y, grad_state))
+
+    table: dict[Any, Callable[..., Any]] = {**core_aten_decompositions(), **get_decompositions(FURTHER)}
+    grad_y = torch.rand(rows, cell.output_size, dtype=dtype)
+    grad_state = tuple(torch.rand_like(field) for field in state)
+    try:
+        module = make_fx(functionalize(joint), decomposition_table=table)(
+            x, state, parameters, buffers, grad_y, grad_state
+        )
+    except Exception as error:
+        raise NotTraceable(
+            f"its step cannot be traced: {str(error).splitlines()[0] if str(error) else error!r}"
+        ) from error
+    graph = module.graph
+    if any(node.op == "get_attr" for node in graph.nodes):
+        raise NotTraceable("its step uses a tensor that is neither parameter nor buffer; register it as a buffer")
+    simplify(graph)
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    outputs = list(next(iter(reversed(graph.nodes))).args[0])
+    S, P = len(state), len(parameters)
+    fixed_names = [*parameters, *buffers]
+    at_fixed = 1 + S
+    at_grad = at_fixed + len(fixed_names)
+    return Trace(
+        graph=graph,
+        rows=rows,
+        x=inputs[0],
+        state=tuple(inputs[1:at_fixed]),
+        fixed=dict(zip(fixed_names, inputs[at_fixed:at_grad], strict=True)),
+        grad_y=inputs[at_grad],
+        grad_state=tuple(inputs[at_grad + 1 :]),
+        y=outputs[0],
+        next_state=tuple(outputs[1 : 1 + S]),
+        grad_x=outputs[1 + S],
+        grad_initial=tuple(outputs[2 + S : 2 + 2 * S]),
+        grad_parameters=dict(zip(parameters, outputs[2 + 2 * S : 2 + 2 * S + P], strict=True)),
+    )
+
+
+def unusual_size(tensors: list[Tensor], cell: Cell) -> int:
+    """A batch size that no other axis has, so that the batch can be told by its size."""
+    taken = {size for tensor in tensors for size in tensor.shape} | {cell.input_size, cell.output_size}
+    return next(prime for prime in (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53) if prime not in taken)
+
+
+def simplify(graph: fx.Graph) -> None:
+    """Fold what the tracer leaves behind: copies that change nothing, and transposes of transposes."""
+    for node in list(graph.nodes):
+        if node.op != "call_function":
+            continue
+        if (
+            node.target in (aten.alias.default, aten.clone.default, aten.detach.default)
+            or (node.target is aten.expand.default and same_shape(node, node.args[0]))
+            or (node.target is aten.view.default and same_shape(node, node.args[0]))
+        ):
+            node.replace_all_uses_with(node.args[0])
+        elif node.target is aten.permute.default:
+            inner = node.args[0]
+            if inner.op == "call_function" and inner.target is aten.permute.default and len(inner.args[1]) == 2:
+                node.replace_all_uses_with(inner.args[0])
+        elif node.target is aten.mul.Tensor and 1 in node.args:
+            other = node.args[0] if node.args[1] == 1 else node.args[1]
+            if isinstance(other, fx.Node) and same_shape(node, other):
+                node.replace_all_uses_with(other)
+    spell_out_variances(graph)
+    share_equal_nodes(graph)
+    graph.eliminate_dead_code()
+
+
+def spell_out_variances(graph: fx.Graph) -> None:
+    """var(x) as the mean of squared distances from the mean: two sums over a row."""
+    for node in list(graph.nodes):
+        if node.target is not torch.ops.prims.var.default:
+            continue
+        x, axes = node.args[:2]
+        correction = node.args[2] if len(node.args) > 2 else node.kwargs.get("correction", 1)
+        n = shape(x)[-1]
+
+        def call(target: Any, *args: Any, like: Any) -> fx.Node:
+            new = graph.call_function(target, args)
+            new.meta["val"] = like
+            return new
+
+        with graph.inserting_before(node):
+            row = x.meta["val"].sum(-1, keepdim=True)
+            total = call(aten.sum.dim_IntList, x, axes, True, like=row)
+            mean = call(aten.div.Tensor, total, n, like=row)
+            off = call(aten.sub.Tensor, x, mean, like=x.meta["val"])
+            square = call(aten.mul.Tensor, off, off, like=x.meta["val"])
+            squares = call(aten.sum.dim_IntList, square, axes, False, like=node.meta["val"])
+            variance = call(aten.div.Tensor, squares, max(0, n - correction), like=node.meta["val"])
+        node.replace_all_uses_with(variance)
+
+
+def share_equal_nodes(graph: fx.Graph) -> None:
+    """One node for what is computed twice, above all for what forward and backward both need."""
+    seen: dict[Any, fx.Node] = {}
+    for node in graph.nodes:
+        if node.op == "call_function":
+            key = (node.target, repr(node.args), repr(sorted(node.kwargs.items(), key=lambda item: item[0])))
+            first = seen.setdefault(key, node)
+            if first is not node:
+                node.replace_all_uses_with(first)
+
+
+def same_shape(one: fx.Node, other: Any) -> bool:
+    return isinstance(other, fx.Node) and shape(one) == shape(other)
