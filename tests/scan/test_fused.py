@@ -186,3 +186,34 @@ def test_explain_names_every_place() -> None:
     text = explain(LSTMCell(3, 4), dump=True)
     for title in ("before the loop", "in the loop:", "saved for the way back", "after the loop back", "void sweep_1("):
         assert title in text
+
+
+def test_tracing_draws_no_random_numbers() -> None:
+    """Else a resumed run, which traces at another step, would go on with other noise."""
+    cell = GRUCell(3, 4)
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    explain(cell)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_input_and_state_joined_before_the_product() -> None:
+    class JoinedCell(Cell):
+        class State(NamedTuple):
+            h: Tensor
+
+        def __init__(self, input_size: int, hidden_size: int):
+            super().__init__()
+            self.input_size, self.hidden_size = input_size, hidden_size
+            self.both = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
+            a, b, c = self.both(torch.cat([x, state.h], -1)).chunk(3, -1)
+            h = torch.sigmoid(a) * state.h + torch.tanh(b) * c
+            return h, self.State(h)
+
+    # Pieces of seven: a batch is traced with a size that no parameter has, but a piece may well have it.
+    cell = JoinedCell(4, 7).double()
+    assert "is fused" in explain(cell, torch.float64)
+    assert_same_both_ways(cell, torch.randn(5, 3, 4, dtype=torch.float64), [5, 1, 3])

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 import timeloom
 from timeloom.core import files
+from timeloom.scan import plain_loop
 from timeloom.tasks.tagging import TaggerOptions, TaggingData, train_tagger
 from timeloom.train import TrainingOptions
 
@@ -30,6 +31,12 @@ sizes = TaggerOptions(hidden_size=4, embedding_size=4)
 
 
 def train(seed, **how):
+    # A kernel would be traced anew in every fork; what is tried here is the files.
+    with plain_loop():
+        train_plainly(seed, **how)
+
+
+def train_plainly(seed, **how):
     options = TrainingOptions(epochs=2, batch_size=10, seed=seed, checkpoint_seconds=0.0)
     train_tagger(TaggingData(corpus, valid=corpus), sizes, options, out, **how)
 

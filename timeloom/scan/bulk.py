@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from timeloom.scan import ops
 from timeloom.scan.build import HERE, build, native_text, threads
 from timeloom.scan.ops import aten
 
@@ -30,7 +31,7 @@ def run_nodes(nodes: Iterable[fx.Node], values: dict[fx.Node, Any], traced_rows:
 
     def sized(arg: Any) -> Any:
         """A list of sizes that begins with the traced batch begins with ours."""
-        if isinstance(arg, list | tuple) and arg and arg[0] == traced_rows and all(isinstance(n, int) for n in arg):
+        if isinstance(arg, list | tuple) and arg and all(isinstance(n, int) for n in arg) and arg[0] == traced_rows:
             return [rows, *arg[1:]]
         return arg
 
@@ -40,7 +41,7 @@ def run_nodes(nodes: Iterable[fx.Node], values: dict[fx.Node, Any], traced_rows:
         if node.target is aten.mm.default:
             values[node] = multiply(actual(node.args[0]), actual(node.args[1]))
             continue
-        args = [sized(actual(arg)) for arg in node.args]
+        args = [sized(actual(arg)) if node.target in ops.RESHAPES else actual(arg) for arg in node.args]
         values[node] = node.target(*args, **node.kwargs)  # type: ignore[operator]
 
 

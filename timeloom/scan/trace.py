@@ -89,7 +89,12 @@ class Step(nn.Module):
 
 
 def trace(cell: Cell, dtype: torch.dtype) -> Trace:
-    """Trace one step of `cell`. Raises NotTraceable."""
+    """Trace one step of `cell`. Raises NotTraceable. The state of the random numbers stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        return trace_step(cell, dtype)
+
+
+def trace_step(cell: Cell, dtype: torch.dtype) -> Trace:
     if wrong := [field for field in cell.initial_state(1) if field.dim() != 2 or field.dtype != dtype]:
         raise NotTraceable(
             f"a field of its state is {tuple(wrong[0].shape)} of {wrong[0].dtype}, not (B, width) of {dtype}"
