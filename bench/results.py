@@ -87,7 +87,8 @@ def machine() -> str:
         found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text())
         model = found[1] if found else model
     capability = torch.backends.cpu.get_cpu_capability()
-    return f"{torch.get_num_threads()} cores of {model} ({capability}), torch {torch.__version__}"
+    threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+    return f"{threads} of {model} ({capability}), torch {torch.__version__}"
 
 
 def write_section(name: str, text: str) -> None:
