@@ -123,7 +123,7 @@ def test_the_same_bits_every_time_and_in_any_company() -> None:
     cell, x = LSTMCell(4, 33), torch.randn(9, 14, 4)
     whole, again = scan(cell, x)[0], scan(cell, x)[0]
     assert torch.equal(whole, again)
-    torch.testing.assert_close(scan(cell, x[:, 3:4])[0], whole[:, 3:4])
+    assert torch.equal(scan(cell, x[:, 3:4])[0], whole[:, 3:4])
 
 
 def test_inference_threads_and_compile() -> None:
@@ -180,6 +180,14 @@ def test_a_cell_that_changes_is_traced_again() -> None:
     one = scan(cell, x)[0]
     cell.factor = 2.0
     assert not torch.allclose(scan(cell, x)[0], one)
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_the_kernel_still_runs(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path / "file" / "kernels"))
+    cell = GRUCell(3, 5).double()
+    with pytest.warns(UserWarning, match=r"kernels cannot be kept in .*Not a directory.*TIMELOOM_CACHE"):
+        assert_same_both_ways(cell, torch.randn(4, 2, 3, dtype=torch.float64))
 
 
 def test_explain_names_every_place() -> None:

@@ -9,10 +9,13 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import warnings
 from functools import cache
 from pathlib import Path
 
 import torch
+
+from timeloom.core.files import reason
 
 FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
 
@@ -68,7 +71,12 @@ def build(text: str) -> ctypes.CDLL:
         if loaded is not None:
             return loaded
         compile_into(path, text, tool, flags)
-    except OSError:
+    except OSError as error:
+        warnings.warn(
+            f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
+            "name another folder by $TIMELOOM_CACHE",
+            stacklevel=2,
+        )
         folder = Path(tempfile.mkdtemp(prefix="timeloom-"))
         path = folder / f"{key}.so"
         compile_into(path, text, tool, flags)
