@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help venv demo test check format results clean
+.PHONY: help venv demo test check format bench results clean
 
 help:      ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test: check  ## the checks and all tests
 format: $(VENV)/.ready  ## bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready  ## time the fused loop against torch.nn and the plain loop
+	$(BIN)/python bench/scan.py --write
 
 results: $(VENV)/.ready  ## measure again what RESULTS.md says (long)
 	$(BIN)/python bench/results.py

@@ -7,21 +7,17 @@ it stood; remove that folder to measure anew. The data are looked for in ../shar
 from __future__ import annotations
 
 import os
-import platform
-import re
 import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
+from page import PAGE, ROOT, machine, write_section
 
 from timeloom.core import TimeloomError, UsageError
 from timeloom.tasks.tagging import TaggerOptions, TaggingData, TaggingRun, train_tagger
 from timeloom.train import TerminalWatch, TrainingOptions
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "RESULTS.md"
 RUNS = ROOT / "results"
 ATIS_SEEDS = (1, 2, 3)
 
@@ -78,26 +74,6 @@ def data(name: str) -> Path:
     if not folder.exists():
         raise UsageError(f"the data set {name} is not at {folder}; set $TIMELOOM_DATA to the folder that has it")
     return folder
-
-
-def machine() -> str:
-    model = platform.processor() or "processor unknown"
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text())
-        model = found[1] if found else model
-    capability = torch.backends.cpu.get_cpu_capability()
-    threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
-    return f"{threads} of {model} ({capability}), torch {torch.__version__}"
-
-
-def write_section(name: str, text: str) -> None:
-    """Put a table into RESULTS.md in place of what stood between its marks."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Results\n\nMeasured by `make results`.\n"
-    section = f"<!-- {name} -->\n{text}\n<!-- end of {name} -->\n"
-    pattern = re.compile(rf"<!-- {name} -->\n.*?<!-- end of {name} -->\n", re.DOTALL)
-    page = pattern.sub(lambda found: section, page) if pattern.search(page) else page.rstrip() + "\n\n" + section
-    PAGE.write_text(page, encoding="utf-8")
 
 
 def main() -> int:

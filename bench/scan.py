@@ -1,0 +1,321 @@
+"""Time a cell's fused loop against torch.nn and against the plain loop: `make bench`, or `python bench/scan.py`.
+
+Contenders of one row take turns in one process and each row is a median, so that a noisy machine is noisy to all of
+them alike. "Peak" is the rate of fused multiply-adds that the same threads reach in the same run when nothing else is
+asked of them. Nothing is timed before the tests that compare the kernels with the plain loop have passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib.util
+import math
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from page import ROOT, machine, write_section
+from torch import Tensor, nn
+
+from timeloom.cells import ElmanCell, GRUCell, LSTMCell
+from timeloom.layers import Recurrent
+from timeloom.scan import Cell, plain_loop
+from timeloom.scan.build import build, native_text, threads
+
+SHAPES = [(32, 100, 128), (32, 100, 256), (32, 100, 512), (64, 50, 650), (128, 100, 1024), (8, 35, 200), (1, 200, 256)]
+CUSTOM_SHAPES = [(32, 100, 256), (1, 200, 256)]
+SECONDS = 1.5  # for each contender of a row
+CORRECT = ["tests/scan", "-q", "-x", "-k", "kernel or fused"]
+
+
+class PeepholeCell(Cell):
+    """An LSTM whose gates see the memory: the cell that a user would have to write as a Python loop."""
+
+    class State(NamedTuple):
+        h: Tensor  # (B, H)
+        c: Tensor  # (B, H)
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.input = nn.Linear(input_size, 4 * hidden_size)
+        self.recurrent = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.peep_i = nn.Parameter(torch.randn(hidden_size) * 0.1)
+        self.peep_f = nn.Parameter(torch.randn(hidden_size) * 0.1)
+        self.peep_o = nn.Parameter(torch.randn(hidden_size) * 0.1)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        i, f, g, o = (self.input(x) + self.recurrent(state.h)).chunk(4, -1)
+        i = torch.sigmoid(i + self.peep_i * state.c)
+        f = torch.sigmoid(f + self.peep_f * state.c)
+        c = f * state.c + i * torch.tanh(g)
+        h = torch.sigmoid(o + self.peep_o * c) * torch.tanh(c)
+        return h, self.State(h, c)
+
+
+class CompiledStep(Cell):
+    """The same cell with its step under torch.compile."""
+
+    def __init__(self, cell: Cell):
+        super().__init__()
+        self.input_size, self.hidden_size, self.cell = cell.input_size, cell.hidden_size, cell
+        self.compiled = torch.compile(cell.step)
+
+    State = PeepholeCell.State
+
+    def step(self, x: Tensor, state: Any) -> Any:
+        h, new = self.compiled(x, state)
+        return h, self.State(*new)
+
+
+@dataclass
+class Row:
+    """One shape of one table: seconds by contender, for the forward pass and for a training step."""
+
+    shape: tuple[int, int, int]
+    flops: float  # of a forward pass
+    forward: dict[str, float]
+    training: dict[str, float]
+
+
+# --------------------------------------------------------------------------------------------------- timing
+
+
+def alternating(contenders: dict[str, Callable[[], Any]], seconds: float = SECONDS) -> dict[str, float]:
+    """The median seconds of each contender; they take turns."""
+    slowest = 0.0
+    for run in contenders.values():
+        run()
+        begin = time.perf_counter()
+        run()
+        slowest = max(slowest, time.perf_counter() - begin)
+    rounds = max(5, min(200, math.ceil(seconds / slowest)))
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            begin = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def forward_of(layer: nn.Module, x: Tensor) -> Callable[[], None]:
+    def run() -> None:
+        with torch.no_grad():
+            layer(x)
+
+    return run
+
+
+def training_of(layer: nn.Module, x: Tensor, gradient: Tensor) -> Callable[[], None]:
+    """Forward and back, to the gradients of every parameter and of the input."""
+    x = x.clone().requires_grad_()
+
+    def run() -> None:
+        x.grad = None
+        layer.zero_grad(set_to_none=True)
+        layer(x)[0].backward(gradient)
+
+    return run
+
+
+class Plain(nn.Module):
+    """A layer that takes the plain loop."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Any:
+        with plain_loop():
+            return self.layer(x)
+
+
+def measure(layers: dict[str, nn.Module], shape: tuple[int, int, int], products: int) -> Row:
+    """`products` (B, H) x (H, H) products a step, of the input and of the state together."""
+    B, T, H = shape
+    x, gradient = torch.randn(B, T, H), torch.randn(B, T, H)
+    forward = alternating({name: forward_of(layer, x) for name, layer in layers.items()})
+    training = alternating({name: training_of(layer, x, gradient) for name, layer in layers.items()})
+    return Row(shape, 2.0 * B * T * H * H * products, forward, training)
+
+
+# --------------------------------------------------------------------------------------------------- the peak
+
+PEAK = """
+#include "scan.h"
+using namespace scan;
+
+extern "C" void multiply_add(const pool* from, int threads, long turns, real* out) {
+    team(*from, threads, [&](int thread, int) {
+        vec sums[12];
+        for (int i = 0; i < 12; ++i) sums[i] = broadcast(real(i));
+        vec a = broadcast(real(0.999)), b = broadcast(real(0.001));
+        for (long turn = 0; turn < turns; ++turn) {
+            asm volatile("" : "+v"(a), "+v"(b));
+#pragma GCC unroll 12
+            for (int i = 0; i < 12; ++i) sums[i] = sums[i] * a + b;
+        }
+        for (int i = 1; i < 12; ++i) sums[0] += sums[i];
+        out[64 * thread] = sums[0][0];
+    });
+}
+extern "C" int chains() { return 12 * lanes; }
+"""
+
+
+def peak() -> float:
+    """Floating-point operations a second of multiply-adds that never leave the registers."""
+    library, count = build(native_text(PEAK, torch.float32)), torch.get_num_threads()
+    out, turns = torch.zeros(64 * count), 2_000_000
+
+    def run() -> None:
+        library.multiply_add(
+            ctypes.byref(threads()), ctypes.c_int(count), ctypes.c_long(turns), ctypes.c_void_p(out.data_ptr())
+        )
+
+    return 2.0 * library.chains() * turns * count / alternating({"peak": run})["peak"]
+
+
+# --------------------------------------------------------------------------------------------------- the tables
+
+TWINS: dict[str, tuple[Callable[[int, int], Cell], Callable[..., nn.Module], int]] = {
+    "LSTM": (LSTMCell, nn.LSTM, 8),
+    "GRU": (GRUCell, nn.GRU, 6),
+    "RNN": (ElmanCell, nn.RNN, 2),
+}
+
+
+def against_twin(name: str, shapes: Sequence[tuple[int, int, int]]) -> list[Row]:
+    """Ours against the layer of torch.nn, and against jax.lax.scan where jax is installed and the cell is the LSTM."""
+    cell, twin, products = TWINS[name]
+    rows = []
+    for shape in shapes:
+        H = shape[2]
+        layers = {"timeloom": Recurrent(cell(H, H)), f"nn.{name}": twin(H, H, batch_first=True)}
+        rows.append(measure(layers, shape, products))
+        if name == "LSTM" and importlib.util.find_spec("jax"):
+            rows[-1].forward["jax"], rows[-1].training["jax"] = jax_lstm(shape)
+        say(name, rows[-1])
+    return rows
+
+
+def against_plain_loop(shapes: Sequence[tuple[int, int, int]]) -> list[Row]:
+    rows = []
+    for shape in shapes:
+        cell = PeepholeCell(shape[2], shape[2])
+        layers = {
+            "timeloom": Recurrent(cell),
+            "plain loop": Plain(Recurrent(cell)),
+            "torch.compile": Plain(Recurrent(CompiledStep(cell))),
+        }
+        rows.append(measure(layers, shape, 8))
+        say("peephole LSTM", rows[-1])
+    return rows
+
+
+def jax_lstm(shape: tuple[int, int, int]) -> tuple[float, float]:
+    """Seconds forward and of a training step of an LSTM by jax.lax.scan, compiled."""
+    import jax  # pyright: ignore[reportMissingImports]
+    import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
+
+    B, T, H = shape
+    draw = lambda *size: jnp.asarray(torch.randn(*size).numpy()) * 0.1  # noqa: E731
+    weights = {"input": draw(H, 4 * H), "recurrent": draw(H, 4 * H), "bias": draw(4 * H)}
+    x, gradient = draw(T, B, H), draw(T, B, H)
+
+    def layer(weights: Any, x: Any) -> Any:
+        projected = x @ weights["input"] + weights["bias"]
+
+        def step(state: Any, now: Any) -> Any:
+            h, c = state
+            i, f, g, o = jnp.split(now + h @ weights["recurrent"], 4, -1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
+
+        zero = jnp.zeros((B, H))
+        return jax.lax.scan(step, (zero, zero), projected)[1]
+
+    forward = jax.jit(layer)
+    training = jax.jit(lambda w, x, g: jax.vjp(layer, w, x)[1](g))
+    times = alternating(
+        {
+            "forward": lambda: jax.block_until_ready(forward(weights, x)),
+            "training": lambda: jax.block_until_ready(training(weights, x, gradient)),
+        }
+    )
+    return times["forward"], times["training"]
+
+
+def table(name: str, rows: list[Row], most: float) -> list[str]:
+    """Rows as Markdown: milliseconds of ours, its share of the peak, and how many times as long each other took."""
+    others = [n for n in rows[0].training if n != "timeloom"]
+    head = ["B, T, H", "forward ms", "of peak", *others, "training ms", "of peak", *others]
+    lines = [f"### {name}", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in rows:
+        cells = [", ".join(map(str, row.shape))]
+        for times, flops in ((row.forward, row.flops), (row.training, 3 * row.flops)):
+            ours = times["timeloom"]
+            cells += [f"{1e3 * ours:.2f}", f"{flops / ours / most:.0%}", *(f"{times[n] / ours:.2f}×" for n in others)]
+        lines.append(f"| {' | '.join(cells)} |")
+    cells = ["**geometric mean**"]
+    for times in ([row.forward for row in rows], [row.training for row in rows]):
+        means = [statistics.geometric_mean([t[n] / t["timeloom"] for t in times]) for n in others]
+        cells += ["", "", *(f"**{mean:.2f}×**" for mean in means)]
+    return [*lines, f"| {' | '.join(cells)} |", ""]
+
+
+def say(name: str, row: Row) -> None:
+    for what, times in (("forward", row.forward), ("training", row.training)):
+        ratios = "  ".join(f"{n} {1e3 * t:.2f} ms" for n, t in times.items())
+        print(f"{name} {row.shape} {what}: {ratios}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", metavar="table", help=f"of {', '.join(TWINS)}, custom; all without")
+    parser.add_argument("--threads", type=int, default=2, help="how many threads every contender has (default 2)")
+    parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
+    given = parser.parse_args()
+    if unknown := [name for name in given.tables if name not in (*TWINS, "custom")]:
+        parser.error(f"no table {unknown[0]}; there are: {', '.join(TWINS)}, custom")
+    torch.set_num_threads(given.threads)
+    print("the kernels against the plain loop first", file=sys.stderr, flush=True)
+    if subprocess.run([sys.executable, "-m", "pytest", *CORRECT], cwd=ROOT).returncode:
+        print("a kernel is wrong, so its speed is of no interest: mend that first", file=sys.stderr)
+        return 1
+    torch.manual_seed(0)
+    most = peak()
+    wanted = given.tables or [*TWINS, "custom"]
+    tables: list[str] = []
+    for name in wanted:
+        rows = against_plain_loop(CUSTOM_SHAPES) if name == "custom" else against_twin(name, SHAPES)
+        tables += table("A peephole LSTM, written by a user" if name == "custom" else name, rows, most)
+    text = "\n".join(
+        [
+            "## The fused loop",
+            "",
+            "One layer, float32, H inputs and H units, batch first. Training is forward and back to the gradients of "
+            "the input and of every parameter. Ours in milliseconds and as a share of the "
+            f"{most / 1e9:.0f} GFLOP/s of multiply-adds that the same threads reach in the same run; the others as "
+            "many times our time. Medians of contenders that take turns.",
+            "",
+            *tables,
+            f"Command: `make bench`. Machine: {machine()}.",
+        ]
+    )
+    print(text)
+    if given.write:
+        write_section("scan", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
