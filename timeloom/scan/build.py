@@ -132,7 +132,7 @@ class Pool(ctypes.Structure):
 def native_text(text: str, dtype: torch.dtype) -> str:
     """The text with the project's own headers in it, for one number type: all that a compiler needs."""
     real = {torch.float32: "float", torch.float64: "double"}[dtype]
-    for name in ("sweep.h", "scan.h"):
+    for name in ("loop.h", "scan.h"):
         header = (HERE / name).read_text(encoding="utf-8").replace("#pragma once\n", "")
         text = text.replace(f'#include "{name}"\n', header, 1)
     return f"#define REAL {real}\n{text}"

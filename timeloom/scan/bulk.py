@@ -18,9 +18,13 @@ from timeloom.scan import ops
 from timeloom.scan.build import HERE, build, native_text, threads
 from timeloom.scan.ops import aten
 
+MUCH = 4 << 20  # bytes
 
-def run_nodes(nodes: Iterable[fx.Node], values: dict[fx.Node, Any], traced_rows: int, rows: int) -> None:
-    """Compute `nodes` into `values`, which has their inputs."""
+
+def run_nodes(
+    nodes: Iterable[fx.Node], values: dict[fx.Node, Any], traced_rows: int, rows: int, once: bool = False
+) -> None:
+    """Compute `nodes` into `values`, which has their inputs. `once`: a single step, not worth packing weights for."""
 
     def actual(arg: Any) -> Any:
         if isinstance(arg, fx.Node):
@@ -39,7 +43,7 @@ def run_nodes(nodes: Iterable[fx.Node], values: dict[fx.Node, Any], traced_rows:
         if node in values:
             continue
         if node.target is aten.mm.default:
-            values[node] = multiply(actual(node.args[0]), actual(node.args[1]))
+            values[node] = multiply(actual(node.args[0]), actual(node.args[1]), once)
             continue
         args = [sized(actual(arg)) if node.target in ops.RESHAPES else actual(arg) for arg in node.args]
         values[node] = node.target(*args, **node.kwargs)  # type: ignore[operator]
@@ -52,14 +56,23 @@ def constant(node: fx.Node, traced_rows: int, rows: int) -> Tensor:
     return node.target(*args, **node.kwargs)  # type: ignore[operator]
 
 
-def multiply(left: Tensor, right: Tensor) -> Tensor:
+def empty(sizes: tuple[int, int], like: Tensor) -> Tensor:
+    """Fresh memory, in huge pages where it is much."""
+    out = like.new_empty(sizes)
+    if out.nbytes >= MUCH:
+        products(like.dtype).prefer_huge_pages(ctypes.c_void_p(out.data_ptr()), ctypes.c_long(out.nbytes))
+    return out
+
+
+def multiply(left: Tensor, right: Tensor, once: bool = False) -> Tensor:
     """left (M, K) · right (K, N), both of any strides, by the same block product as the loops'."""
     M, K = left.shape
     N = right.shape[1]
-    out = left.new_empty(M, N)
+    out = empty((M, N), left)
     if 0 in (M, K, N):
         return out.zero_()
-    failed = products(left.dtype)(
+    native = products(left.dtype)
+    failed = (native.few_rows if once else native.products)(
         ctypes.byref(threads()),
         ctypes.c_int(torch.get_num_threads()),
         *map(ctypes.c_long, (M, N, K)),
@@ -76,5 +89,5 @@ def multiply(left: Tensor, right: Tensor) -> Tensor:
 
 @cache
 def products(dtype: torch.dtype) -> Any:
-    """The native product for a number type, built when first asked for."""
-    return build(native_text((HERE / "products.cpp").read_text(encoding="utf-8"), dtype)).products
+    """The native products for a number type, built when first asked for."""
+    return build(native_text((HERE / "products.cpp").read_text(encoding="utf-8"), dtype))

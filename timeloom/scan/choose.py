@@ -39,11 +39,11 @@ def kernel_for(cell: Cell, x: Tensor, all_states: bool) -> Fused | None:
     """The kernel that `scan` may use for this call; None for the plain loop."""
     if torch.compiler.is_compiling():
         torch._dynamo.graph_break()  # and the compiled code goes on after the scan
-    if PLAIN.get() or all_states or x.device.type != "cpu" or x.numel() == 0 or is_watched():
+    if PLAIN.get() or x.device.type != "cpu" or x.numel() == 0 or is_watched():
         return None
     if x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
         return None
-    found = kernel_or_reason(cell, x.dtype)
+    found = kernel_or_reason(cell, x.dtype, all_states)
     if isinstance(found, Fused):
         return found
     if (type(cell), found) not in _told:
@@ -52,13 +52,13 @@ def kernel_for(cell: Cell, x: Tensor, all_states: bool) -> Fused | None:
     return None
 
 
-def kernel_or_reason(cell: Cell, dtype: torch.dtype) -> Fused | str:
+def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool) -> Fused | str:
     """The cell's kernel, built now if need be, or why there is none."""
     kernels = _kernels.setdefault(cell, {})
-    key = (dtype, fingerprint(cell))
+    key = (dtype, all_states, fingerprint(cell))
     if key not in kernels:
         try:
-            fused = Fused(cell, dtype)
+            fused = Fused(cell, dtype, all_states)
             _ = fused.library
             kernels[key] = fused
         except (NotTraceable, NotFusable, CannotBuild) as error:

@@ -12,7 +12,7 @@ from timeloom.core import check_lengths
 from timeloom.scan import loop
 from timeloom.scan.cell import Cell, check_input, checked_state
 from timeloom.scan.choose import kernel_for
-from timeloom.scan.fused import run_fused
+from timeloom.scan.operation import run_fused
 
 
 @overload
@@ -78,5 +78,5 @@ def scan(
     if fused is None:
         y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
     else:
-        (y, final), states = run_fused(fused, cell, x, state, lengths, reverse), None
+        y, final, states = run_fused(fused, cell, x, state, lengths, reverse, all_states)
     return (y, final, states) if all_states else (y, final)

@@ -19,12 +19,13 @@ from timeloom.scan.plan import NotFusable, is_list
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value lies. `array`: (slots, B, width), one slot a step, `shift` slots on; `scratch`: (rows, width)."""
+    """Where a value lies: in an array with a row for each step of each sequence; in an array of states, `before` the step
+    or `after` it; in `scratch`, a row for each sequence; or in a state's gradient, `carried` here or to the `next` step.
+    """
 
     name: str
     width: int
-    kind: Literal["array", "scratch", "carried", "next"] = "array"
-    shift: int = 0
+    kind: Literal["array", "before", "after", "scratch", "carried", "next"] = "array"
     offset: int = 0
 
 
@@ -115,7 +116,7 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
                 raise NotFusable(f"{node.target} multiplies two values of the step; one factor must be a parameter")
             base, offset = through_views(left)
             kept = keep(base)
-            left_place = Place(kept.name, kept.width, kept.kind, kept.shift, kept.offset + offset)
+            left_place = Place(kept.name, kept.width, kept.kind, kept.offset + offset)
             out = keep(node)
             products[stage[node] - 1].append(Product(out, left_place, right, shape(right)[0], shape(right)[1]))
         elif node.target in ops.ROW_SUMS:
@@ -138,7 +139,7 @@ def pieces_of(node: fx.Node, place: Place) -> list[tuple[Place, fx.Node]]:
     stores, at = [], place.offset
     for part in node.args[0]:  # type: ignore[union-attr]
         assert isinstance(part, fx.Node)
-        stores.append((Place(place.name, place.width, place.kind, place.shift, at), part))
+        stores.append((Place(place.name, place.width, place.kind, at), part))
         at += width_of(part)
     return stores
 

@@ -76,30 +76,30 @@ class Trace:
 
 
 class Step(nn.Module):
-    """A cell's `step` as a module's forward, for `functional_call`."""
+    """A cell's `step` as a module's forward, for `functional_call`; with `all_states` it emits the new states, too."""
 
-    def __init__(self, cell: Cell):
+    def __init__(self, cell: Cell, all_states: bool):
         super().__init__()
-        self.cell = cell
+        self.cell, self.all_states = cell, all_states
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         kind = type(self.cell.initial_state(1))
         y, new = self.cell.step(x, kind(*state))
-        return y, tuple(new)
+        return torch.cat([y, *new], -1) if self.all_states else y, tuple(new)
 
 
-def trace(cell: Cell, dtype: torch.dtype) -> Trace:
+def trace(cell: Cell, dtype: torch.dtype, all_states: bool = False) -> Trace:
     """Trace one step of `cell`. Raises NotTraceable. The state of the random numbers stays as it was."""
     with torch.random.fork_rng(devices=[]):
-        return trace_step(cell, dtype)
+        return trace_step(cell, dtype, all_states)
 
 
-def trace_step(cell: Cell, dtype: torch.dtype) -> Trace:
+def trace_step(cell: Cell, dtype: torch.dtype, all_states: bool) -> Trace:
     if wrong := [field for field in cell.initial_state(1) if field.dim() != 2 or field.dtype != dtype]:
         raise NotTraceable(
             f"a field of its state is {tuple(wrong[0].shape)} of {wrong[0].dtype}, not (B, width) of {dtype}"
         )
-    step = Step(cell)
+    step = Step(cell, all_states)
     parameters = {name: p.detach().to(dtype) for name, p in step.named_parameters()}
     buffers = {name: b.detach() for name, b in step.named_buffers()}
     rows = unusual_size([*parameters.values(), *buffers.values(), *cell.initial_state(1)], cell)
@@ -114,7 +114,8 @@ def trace_step(cell: Cell, dtype: torch.dtype) -> Trace:
         return y, new, backward((grad_y, grad_state))
 
     table: dict[Any, Callable[..., Any]] = {**core_aten_decompositions(), **get_decompositions(FURTHER)}
-    grad_y = torch.rand(rows, cell.output_size, dtype=dtype)
+    width = cell.output_size + (sum(field.shape[1] for field in state) if all_states else 0)
+    grad_y = torch.rand(rows, width, dtype=dtype)
     grad_state = tuple(torch.rand_like(field) for field in state)
     try:
         module = make_fx(functionalize(joint), decomposition_table=table)(
@@ -134,6 +135,7 @@ def trace_step(cell: Cell, dtype: torch.dtype) -> Trace:
     fixed_names = [*parameters, *buffers]
     at_fixed = 1 + S
     at_grad = at_fixed + len(fixed_names)
+    rename(graph, dict(zip(inputs[at_fixed:at_grad], fixed_names, strict=True)))
     return Trace(
         graph=graph,
         rows=rows,
@@ -148,6 +150,16 @@ def trace_step(cell: Cell, dtype: torch.dtype) -> Trace:
         grad_initial=tuple(outputs[2 + S : 2 + 2 * S]),
         grad_parameters=dict(zip(parameters, outputs[2 + 2 * S : 2 + 2 * S + P], strict=True)),
     )
+
+
+def rename(graph: fx.Graph, parameters: dict[fx.Node, str]) -> None:
+    """Give parameters and their transposes the names that the cell has for them."""
+    for node, name in parameters.items():
+        plain = name.removeprefix("cell.").replace(".", "_")
+        node._rename(plain)
+        for user in node.users:
+            if user.target is aten.permute.default:
+                user._rename(f"{plain}_transposed")
 
 
 def unusual_size(tensors: list[Tensor], cell: Cell) -> int:

@@ -8,7 +8,8 @@ extern "C" int products(const pool* from, int threads, long M, long N, long K, c
                         const real* B, long brow, long bcolumn, real* C) {
     try {
         const long strips = up(M, tall);
-        threads = int(std::max(1L, std::min<long>(threads, M * N * K < (1 << 18) ? 1 : strips)));
+        if (M * N * K < (1 << 18)) threads = 1;
+        threads = int(std::max(1L, std::min<long>(threads, strips)));
         const auto rows_of = [&](int thread, int size) {
             const range s = part(strips, thread, size);
             return range{s.from * tall, std::min(M, s.to * tall)};
@@ -21,15 +22,39 @@ extern "C" int products(const pool* from, int threads, long M, long N, long K, c
                 ready.wait(size);
                 const range mine = rows_of(thread, size);
                 for (long r = mine.from; r < mine.to; r += 96)
-                    product(std::min(96L, mine.to - r), {A + r * row, row, column}, packed, K, N, C + r * N, N, false);
+                    product(std::min(96L, mine.to - r), {A + r * row, row, column}, packed, K, N, C + r * N, N, false,
+                            {0, panels(N)});
             });
         } else {
+            const long each = up(multiply_room(N), lanes) * lanes;
+            buffer room(each * threads);
             team(*from, threads, [&](int thread, int size) {
-                multiply(rows_of(thread, size), N, K, {A, row, column}, {B, brow, bcolumn}, C, N, false);
+                multiply(rows_of(thread, size), N, K, {A, row, column}, {B, brow, bcolumn}, C, N, room + thread * each);
             });
         }
         return 0;
     } catch (const std::bad_alloc&) {
         return 1;
     }
+}
+
+// The same for few rows of A and a B that is read once.
+extern "C" int few_rows(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
+                        const real* B, long brow, long bcolumn, real* C) {
+    team(*from, N * K < (1 << 18) ? 1 : threads, [&](int thread, int size) {
+        product_unpacked(M, {A, row, column}, {B, bcolumn, brow}, K, N, C, N, part(up(N, lanes), thread, size));
+    });
+    return 0;
+}
+
+// Advice that a fresh block be made of huge pages: a first touch of each small one costs more than the arithmetic on it.
+extern "C" void prefer_huge_pages(void* data, long bytes) {
+#if defined(__linux__)
+    constexpr std::uintptr_t huge = 2 << 20;
+    const auto at = reinterpret_cast<std::uintptr_t>(data), from = (at + huge - 1) / huge * huge;
+    const auto to = (at + bytes) / huge * huge;
+    if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+#else
+    (void)data, (void)bytes;
+#endif
 }

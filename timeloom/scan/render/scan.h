@@ -50,6 +50,7 @@ typedef integer mask __attribute__((vector_size(SCAN_BYTES)));  // a comparison 
 typedef real loose __attribute__((vector_size(SCAN_BYTES), aligned(sizeof(real)), may_alias));
 
 #define SCAN_INLINE [[gnu::always_inline]] inline
+#define SCAN_LAMBDA __attribute__((always_inline))
 
 struct all {};  // "every lane", where an int would say "the first n lanes"
 
@@ -83,6 +84,22 @@ template <class Body>
 SCAN_INLINE void by_vectors(long from, long to, Body&& body) {
     for (; from + lanes <= to; from += lanes) body(from, all{});
     if (from < to) body(from, int(to - from));
+}
+
+inline real across_sum(vec x) {
+    real total = 0;
+    for (int i = 0; i < lanes; ++i) total += x[i];
+    return total;
+}
+inline real across_max(vec x) {
+    real best = x[0];
+    for (int i = 1; i < lanes; ++i) best = (x[i] > best || x[i] != x[i]) ? x[i] : best;
+    return best;
+}
+inline real across_min(vec x) {
+    real best = x[0];
+    for (int i = 1; i < lanes; ++i) best = (x[i] < best || x[i] != x[i]) ? x[i] : best;
+    return best;
 }
 
 // ------------------------------------------------------------------------------------------ element-wise functions
@@ -312,12 +329,12 @@ inline Tile tile_of(long rows, long vectors) {
     return vectors == 3 ? column_of_tiles<std::min(3, wide)>[rows] : column_of_tiles<wide>[rows];
 }
 
-// C (rows, N) = A (rows, K) W^T (+ C).
-inline void product(long rows, matrix A, const real* packed, long K, long N, real* C, long ldc, bool add) {
+// C (rows, N) = A (rows, K) W^T (+ C), the columns of some panels.
+inline void product(long rows, matrix A, const real* packed, long K, long N, real* C, long ldc, bool add, range some) {
     const long count = panels(N), strips = up(rows, tall), passes = std::max(up(K, deep), 1L);
     for (long pass = 0; pass < passes; ++pass) {
         const range k = part(K, pass, passes);
-        for (long p = 0; p < count; ++p) {
+        for (long p = some.from; p < some.to; ++p) {
             const range v = part(up(N, lanes), p, count);
             const long first = v.from * lanes, width = (v.to - v.from) * lanes;
             const int tail = int(std::min<long>(lanes, N - (v.to - 1) * lanes));
@@ -327,6 +344,46 @@ inline void product(long rows, matrix A, const real* packed, long K, long N, rea
                 tile_of(r.to - r.from, v.to - v.from)(A.at(r.from, k.from), A.row, A.column, panel, k.to - k.from,
                                                       C + r.from * ldc + first, ldc, tail, add || pass > 0);
             }
+        }
+    }
+}
+
+// The same for few rows and a W (N, K) that is used but once, so that packing would cost more than it saves; the columns
+// of some vectors.
+inline void product_unpacked(long rows, matrix A, matrix W, long K, long N, real* C, long ldc, range some) {
+    constexpr int abreast = 8;
+    const long from = some.from * lanes, to = std::min(N, some.to * lanes);
+    if (W.column == 1 && A.column == 1) {  // a dot product each
+        for (long n = from; n < to; n += abreast) {
+            const int count = int(std::min<long>(abreast, to - n));
+            const real* w[abreast];
+            for (int i = 0; i < abreast; ++i) w[i] = W.at(n + std::min(i, count - 1), 0);
+            for (long r = 0; r < rows; ++r) {
+                vec sums[abreast] = {};
+                by_vectors(0, K, [&](long k, auto some) SCAN_LAMBDA {
+                    const vec a = load(A.at(r, k), some);
+#pragma GCC unroll 8
+                    for (int i = 0; i < abreast; ++i) sums[i] += a * load(w[i] + k, some);
+                });
+                for (int i = 0; i < count; ++i) C[r * ldc + n + i] = across_sum(sums[i]);
+            }
+        }
+        return;
+    }
+    for (long n = from; n < to; n += wide * lanes) {  // multiples of columns, added up
+        for (long r = 0; r < rows; ++r) {
+            vec sums[wide] = {};
+            const long count = std::min<long>(wide * lanes, to - n);
+            for (long k = 0; k < K; ++k) {
+                const vec a = broadcast(*A.at(r, k));
+                if (W.row == 1 && count == wide * lanes) {
+#pragma GCC unroll 4
+                    for (int v = 0; v < wide; ++v) sums[v] += a * load(W.at(n + v * lanes, k));
+                } else {
+                    for (long i = 0; i < count; ++i) sums[i / lanes][i % lanes] += a[0] * *W.at(n + i, k);
+                }
+            }
+            for (long i = 0; i < count; ++i) C[r * ldc + n + i] = sums[i / lanes][i % lanes];
         }
     }
 }
@@ -354,23 +411,24 @@ class buffer {
     real* data_;
 };
 
-// C (rows some of M, N) = A (M, K) B (K, N) (+ C), for a long K: packs B pass by pass, and A where its rows are strided.
-inline void multiply(range some, long N, long K, matrix A, matrix B, real* C, long ldc, bool add) {
-    constexpr long block = wide * lanes;  // rows of A packed at a time: one panel
+// C (rows some of M, N) = A (M, K) B (K, N), for a long K: packs B pass by pass, and A where its rows are strided.
+constexpr long rows_at_once = wide * lanes;  // of A packed at a time: one panel
+inline long multiply_room(long N) { return packed_size(N, deep) + rows_at_once * deep; }
+inline void multiply(range some, long N, long K, matrix A, matrix B, real* C, long ldc, real* room) {
     const long passes = std::max(up(K, deep), 1L);
-    buffer panel(packed_size(N, deep)), turned(block * deep);
+    real* const turned = room + packed_size(N, deep);
     for (long pass = 0; pass < passes; ++pass) {
         const range k = part(K, pass, passes);
         const long steps = k.to - k.from;
-        pack({B.at(k.from, 0), B.column, B.row}, N, steps, panel, {0, panels(N)});
-        for (long from = some.from; from < some.to; from += block) {
-            const long rows = std::min(block, some.to - from);
+        pack({B.at(k.from, 0), B.column, B.row}, N, steps, room, {0, panels(N)});
+        for (long from = some.from; from < some.to; from += rows_at_once) {
+            const long rows = std::min(rows_at_once, some.to - from);
             matrix a = {A.at(from, k.from), A.row, A.column};
             if (A.column != 1) {
                 pack(a, rows, steps, turned, {0, 1});
                 a = {turned, 1, up(rows, lanes) * lanes};
             }
-            product(rows, a, panel, steps, N, C + from * ldc, ldc, add || pass > 0);
+            product(rows, a, room, steps, N, C + from * ldc, ldc, pass > 0, {0, panels(N)});
         }
     }
 }

@@ -1,0 +1,88 @@
+"""The three loops of a cell: forward to infer, forward to train, and back; what each reads, fills and carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import fx
+
+from timeloom.scan.plan import Plan
+from timeloom.scan.render.frame import Kernel, Writer
+from timeloom.scan.schedule import Place, schedule, width_of
+
+
+@dataclass
+class Loop:
+    """One rendered loop and its arrays by name."""
+
+    plan: Plan
+    fields: tuple[str, ...]
+    arrays: dict[str, int] = field(default_factory=dict)  # width by name
+    filled: dict[str, fx.Node] = field(default_factory=dict)  # those that the loop writes, but for the states
+    memory: dict[fx.Node, Place] = field(default_factory=dict)
+    outputs: list[tuple[fx.Node, Place]] = field(default_factory=list)
+    kernel: Kernel = field(init=False)
+
+    def reads(self, nodes: list[fx.Node], among: set[fx.Node]) -> None:
+        """Have an array for each of `nodes` that lies in memory before the loop begins."""
+        for node in nodes:
+            if node in among and node not in self.memory:
+                self.memory[node] = Place(str(node), width_of(node))
+                self.arrays[str(node)] = width_of(node)
+
+    def fills(self, node: fx.Node) -> None:
+        """Have the loop write `node` to an array."""
+        if str(node) not in self.filled:
+            self.arrays[str(node)] = width_of(node)
+            self.outputs.append((node, Place(str(node), width_of(node))))
+            self.filled[str(node)] = node
+
+
+def array_of(state: str) -> str:
+    """The name of the array with a state before and after each step."""
+    return f"states_{state}"
+
+
+def forward_loop(plan: Plan, fields: tuple[str, ...], name: str, keep: bool) -> Loop:
+    """The loop forward; to `keep` is to save what the way back needs."""
+    t, loop = plan.trace, Loop(plan, fields)
+    loop.reads(plan.inputs_of(plan.forward), {t.x, *plan.before})
+    states = []
+    for state, before, after in zip(fields, t.state, t.next_state, strict=True):
+        array, width = array_of(state), width_of(before)
+        loop.arrays[array] = width
+        loop.memory[before] = Place(array, width, "before")
+        loop.outputs.append((after, Place(array, width, "after")))
+        states.append((array, width))
+    inside = set(plan.forward)
+    for node in [*(plan.saved if keep else ()), *plan.inputs_of(plan.read_out), t.y]:
+        if node in inside and node not in t.next_state:
+            loop.fills(node)
+    order = schedule(plan.forward, loop.memory, loop.outputs)
+    loop.kernel = Writer(name, order, loop.arrays, states, back=False).kernel()
+    return loop
+
+
+def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:
+    """The loop back, which carries the gradients of the states."""
+    t, loop = plan.trace, Loop(plan, fields)
+    used = plan.inputs_of(plan.backward)
+    loop.reads(used, {t.x, t.grad_y, *plan.before, *plan.saved, *plan.before_backward})
+    for state, before, after in zip(fields, t.state, t.next_state, strict=True):
+        for kind, node in (("before", before), ("after", after)):
+            if node in used and node not in loop.memory:
+                loop.memory[node] = Place(array_of(state), width_of(node), kind)
+                loop.arrays[array_of(state)] = width_of(node)
+    states = []
+    for state, node, new in zip(fields, t.grad_state, t.grad_initial, strict=True):
+        name, width = f"d_{state}", width_of(node)
+        loop.memory[node] = Place(name, width, "carried")
+        loop.outputs.append((new, Place(name, width, "next")))
+        states.append((name, width))
+    inside = set(plan.backward)
+    for node in [*plan.inputs_of(plan.after), t.grad_x]:
+        if node in inside:
+            loop.fills(node)
+    order = schedule(plan.backward, loop.memory, loop.outputs)
+    loop.kernel = Writer("back", order, loop.arrays, states, back=True).kernel()
+    return loop

@@ -1,0 +1,176 @@
+"""A schedule as C++ text, in the words of loop.h: the arrays, the step, and the loop over time around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import fx
+
+from timeloom.scan.ops import shape
+from timeloom.scan.render.sweep import sweep_text
+from timeloom.scan.schedule import Place, Product, Schedule, Sweep
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The text of one loop, and what it is called with, in this order: arrays, vectors, matrices, states.
+
+    A state comes as two pointers: what it is before the loop, and where it goes after it.
+    """
+
+    text: str
+    arrays: list[str]
+    vectors: list[fx.Node]
+    matrices: list[fx.Node]
+
+
+@dataclass
+class Writer:
+    """Writes one loop. A `back` loop goes against the direction of the scan and carries gradients of the states."""
+
+    name: str
+    schedule: Schedule
+    arrays: dict[str, int]  # width by name
+    states: list[tuple[str, int]]  # name and width: arrays of a forward loop, the carried gradients of a back loop
+    back: bool
+    vectors: dict[fx.Node, str] = field(default_factory=dict)
+    matrices: dict[fx.Node, str] = field(default_factory=dict)
+
+    def kernel(self) -> Kernel:
+        sweeps: list[str] = []
+        calls: list[str] = []
+        for stage in self.schedule.stages:
+            if isinstance(stage, Sweep):
+                name = f"sweep_{len(sweeps) + 1}"
+                sweeps.append(sweep_text(self, name, stage))
+                calls.append(f"{name}(m, now, mine);")
+            else:
+                calls.append(self.product(stage))
+            calls.append("mine.meet();")
+        parts = [
+            f"namespace {self.name} {{",
+            "",
+            *self.memory(),
+            "",
+            *sweeps,
+            "void step(const memory& m, const moment& now, const portion& mine) {",
+            *(f"    {call}" for call in calls),
+            "}",
+            "",
+            f"}}  // namespace {self.name}",
+            "",
+            *self.entry(),
+            "",
+        ]
+        return Kernel("\n".join(parts), list(self.arrays), list(self.vectors), list(self.matrices))
+
+    def memory(self) -> list[str]:
+        """The struct with every array, parameter and scratch of the loop."""
+        of_states = {p.name for p in self.schedule.memory.values() if p.kind in ("before", "after")}
+        members = [
+            (f"real* {name};", f"{'states (B + rows' if name in of_states else '(rows'}, {width})")
+            for name, width in self.arrays.items()
+        ]
+        members += [(f"const real* {name};", f"({shape_words(node)})") for node, name in self.vectors.items()]
+        members += [(f"weights {name};", f"({shape_words(node)})") for node, name in self.matrices.items()]
+        members += [(f"real* {place.name};", f"(B, {place.width})") for place in self.schedule.scratch]
+        if self.back:
+            members += [(f"real* {name}[2];", f"(B, {width})") for name, width in self.states]
+        return ["struct memory {", *(f"    {text}  // {note}" for text, note in members), "};"]
+
+    def entry(self) -> list[str]:
+        """The function that Python calls."""
+        A, V, M = len(self.arrays), len(self.vectors), len(self.matrices)
+        scratch = [place.width for place in self.schedule.scratch]
+        if self.back:
+            scratch += [width for _, width in self.states for _ in range(2)]
+        sizes = [shape(node) for node in self.matrices]
+        work = sum(stage.K * stage.N for stage in self.schedule.stages if isinstance(stage, Product)) or 64
+        given = [f"static_cast<real*>(p[{i}])" for i in range(A + V)]
+        given += [
+            f"{{{{static_cast<real*>(p[{A + V + i}]), strides[{2 * i + 1}], strides[{2 * i}]}}, {N}, {K}, "
+            f"b->once ? nullptr : own.take(packed_size({N}, {K}))}}"
+            for i, (K, N) in enumerate(sizes)
+        ]
+        given += [f"own.take(b->B * {place.width})" for place in self.schedule.scratch]
+        if self.back:
+            given += [f"{{own.take(b->B * {width}), own.take(b->B * {width})}}" for _, width in self.states]
+        room = " + ".join(
+            [f"b->B * {sum(scratch)}" if scratch else "0"]
+            + [f"(b->once ? 0 : packed_size({N}, {K}))" for K, N in sizes]
+            + [f"{len(scratch)} * lanes"]
+        )
+        packs = [f"        m.{name}.pack(thread, threads);" for name in self.matrices.values()]
+        begin, end = self.ends(A + V + M)
+        return [
+            f'extern "C" int {self.name}_loop(const batch* b, void* const* p, const std::int64_t* strides, int threads,',
+            "                          const pool* from) try {",
+            f"    using namespace {self.name};",
+            f"    room own({room});",
+            "    const memory m{",
+            *(f"        {part}," for part in given),
+            "    };",
+            "    const auto pack = [&](int thread, int threads) {",
+            "        if (b->once) return;",
+            *(packs or ["        (void)thread, (void)threads;"]),
+            "    };",
+            "    const auto begin = [&](range mine) {",
+            "        for (long s = mine.from; s < mine.to; ++s) {",
+            *(f"            {line}" for line in begin),
+            "        }",
+            "    };",
+            "    const auto one = [&](const moment& now, const portion& mine) { step(m, now, mine); };",
+            "    const auto end = [&](range mine) {",
+            "        for (long s = mine.from; s < mine.to; ++s) {",
+            *(f"            {line}" for line in end),
+            "        }",
+            "    };",
+            f"    over_time(*b, {str(self.back).lower()}, share_work(*b, threads, {work}), *from, pack, begin, one, end);",
+            "    return 0;",
+            "} catch (const std::bad_alloc&) {",
+            "    return 1;",
+            "}",
+        ]
+
+    def ends(self, first: int) -> tuple[list[str], list[str]]:
+        """Lines for one sequence `s`: how its states come in, and how they go out."""
+        begin, end = [], []
+        if self.back:
+            end.append("const long steps = b->length(b->reverse ? s : mine.from);")
+        for i, (name, width) in enumerate(self.states):
+            came = f"static_cast<real*>(p[{first + 2 * i}]) + b->caller(s) * {width}"
+            goes = f"static_cast<real*>(p[{first + 2 * i + 1}]) + b->caller(s) * {width}"
+            if self.back:
+                begin.append(f"for (real* part : m.{name}) copy_row(part + s * {width}, {came}, {width});")
+                end.append(f"copy_row({goes}, m.{name}[steps & 1] + s * {width}, {width});")
+            else:
+                begin.append(f"copy_row(m.{name} + b->first_state(s) * {width}, {came}, {width});")
+                end.append(f"copy_row({goes}, m.{name} + b->last_state(s) * {width}, {width});")
+        return begin, end
+
+    def product(self, stage: Product) -> str:
+        left = f"{{{self.address(stage.left)}, {stage.left.width}, 1}}"
+        return f"product(now.rows, {left}, m.{self.matrix(stage.right)}, {self.address(stage.out)}, {stage.out.width}, mine);"
+
+    def matrix(self, node: fx.Node) -> str:
+        return self.matrices.setdefault(node, f"{node}_")
+
+    def vector(self, node: fx.Node) -> str:
+        return self.vectors.setdefault(node, f"{node}_")
+
+    def address(self, place: Place, row: str = "") -> str:
+        """A pointer to a place's first column, in the first row of this moment or `row` rows on."""
+        name, first = {
+            "array": (place.name, "now.row"),
+            "before": (place.name, "now.before"),
+            "after": (place.name, "now.after"),
+            "scratch": (place.name, "now.sequence"),
+            "carried": (f"{place.name}[now.turn]", "now.sequence"),
+            "next": (f"{place.name}[now.turn ^ 1]", "now.sequence"),
+        }[place.kind]
+        at = f"({first} + {row})" if row else first
+        return f"m.{name} + {at} * {place.width}" + (f" + {place.offset}" if place.offset else "")
+
+
+def shape_words(node: fx.Node) -> str:
+    return ", ".join(map(str, shape(node))) or "1"
