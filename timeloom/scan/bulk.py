@@ -26,27 +26,33 @@ def run_nodes(
 ) -> None:
     """Compute `nodes` into `values`, which has their inputs. `once`: a single step, not worth packing weights for."""
 
-    def actual(arg: Any) -> Any:
-        if isinstance(arg, fx.Node):
-            return values[arg] if arg in values else constant(arg, traced_rows, rows)
-        if isinstance(arg, list | tuple):
-            return type(arg)(actual(part) for part in arg)
-        return arg
-
-    def sized(arg: Any) -> Any:
-        """A list of sizes that begins with the traced batch begins with ours."""
-        if isinstance(arg, list | tuple) and arg and all(isinstance(n, int) for n in arg) and arg[0] == traced_rows:
-            return [rows, *arg[1:]]
-        return arg
-
     for node in nodes:
         if node in values:
             continue
+        args = [actual(arg, values, traced_rows, rows) for arg in node.args]
         if node.target is aten.mm.default:
-            values[node] = multiply(actual(node.args[0]), actual(node.args[1]), once)
+            values[node] = multiply(args[0], args[1], once)
             continue
-        args = [sized(actual(arg)) if node.target in ops.RESHAPES else actual(arg) for arg in node.args]
+        if node.target in ops.RESHAPES:
+            args = [sized(arg, traced_rows, rows) for arg in args]
         values[node] = node.target(*args, **node.kwargs)  # type: ignore[operator]
+
+
+# Not closures of run_nodes: one that calls itself is a circle, and would keep every value until the garbage collector
+# comes by.
+def actual(arg: Any, values: dict[fx.Node, Any], traced_rows: int, rows: int) -> Any:
+    if isinstance(arg, fx.Node):
+        return values[arg] if arg in values else constant(arg, traced_rows, rows)
+    if isinstance(arg, list | tuple):
+        return type(arg)(actual(part, values, traced_rows, rows) for part in arg)
+    return arg
+
+
+def sized(arg: Any, traced_rows: int, rows: int) -> Any:
+    """A list of sizes that begins with the traced batch begins with ours."""
+    if isinstance(arg, list | tuple) and arg and all(isinstance(n, int) for n in arg) and arg[0] == traced_rows:
+        return [rows, *arg[1:]]
+    return arg
 
 
 def constant(node: fx.Node, traced_rows: int, rows: int) -> Tensor:
