@@ -91,7 +91,7 @@ class Fused:
         loop = self.train if keep else self.infer
         flat = self.fixed_values(parameters)
         flat[t.x] = rows.packed(x)
-        run_nodes(p.before, flat, t.rows, rows.count, once)
+        run_nodes([node for node in p.before if node not in loop.staged], flat, t.rows, rows.count, once)
         arrays = {str(node): value for node, value in flat.items() if str(node) in loop.arrays}
         for name in loop.filled:
             arrays[name] = empty((rows.count, loop.arrays[name]), x)

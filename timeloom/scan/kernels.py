@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import fx
 
+from timeloom.scan import ops
 from timeloom.scan.plan import Plan
 from timeloom.scan.render.frame import Kernel, Writer
 from timeloom.scan.schedule import Place, schedule, width_of
@@ -21,6 +22,7 @@ class Loop:
     filled: dict[str, fx.Node] = field(default_factory=dict)  # those that the loop writes, but for the states
     memory: dict[fx.Node, Place] = field(default_factory=dict)
     outputs: list[tuple[fx.Node, Place]] = field(default_factory=list)
+    staged: list[fx.Node] = field(default_factory=list)  # products of inputs that the loop does itself, block by block
     kernel: Kernel = field(init=False)
 
     def reads(self, nodes: list[fx.Node], among: set[fx.Node]) -> None:
@@ -46,7 +48,10 @@ def array_of(state: str) -> str:
 def forward_loop(plan: Plan, fields: tuple[str, ...], name: str, keep: bool) -> Loop:
     """The loop forward; to `keep` is to save what the way back needs."""
     t, loop = plan.trace, Loop(plan, fields)
-    loop.reads(plan.inputs_of(plan.forward), {t.x, *plan.before})
+    loop.staged = stageable(plan)
+    for node in loop.staged:
+        loop.memory[node] = Place(str(node), width_of(node), "staged")
+    loop.reads(plan.inputs_of([*plan.forward, *loop.staged]), {t.x, *plan.before})
     states = []
     for state, before, after in zip(fields, t.state, t.next_state, strict=True):
         array, width = array_of(state), width_of(before)
@@ -59,8 +64,23 @@ def forward_loop(plan: Plan, fields: tuple[str, ...], name: str, keep: bool) -> 
         if node in inside and node not in t.next_state:
             loop.fills(node)
     order = schedule(plan.forward, loop.memory, loop.outputs)
-    loop.kernel = Writer(name, order, loop.arrays, states, back=False).kernel()
+    loop.kernel = Writer(name, order, loop.arrays, states, back=False, staged=loop.staged).kernel()
     return loop
+
+
+def stageable(plan: Plan) -> list[fx.Node]:
+    """Products of inputs that only the loop forward reads: done some steps ahead of it, they never leave the caches."""
+    t = plan.trace
+    elsewhere = set(plan.inputs_of([*plan.read_out, *plan.before_backward, *plan.backward, *plan.after]))
+    return [
+        node
+        for node in plan.before
+        if node.target in ops.PRODUCTS
+        and node not in elsewhere
+        and all(user in plan.forward for user in node.users if user in plan.before or user in plan.forward)
+        and node.args[0] in {t.x, *plan.before}
+        and node.args[1] in {*t.fixed.values(), *plan.fixed}
+    ]
 
 
 def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:

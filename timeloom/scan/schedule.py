@@ -19,13 +19,16 @@ from timeloom.scan.plan import NotFusable, is_list
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value lies: in an array with a row for each step of each sequence; in an array of states, `before` the step
-    or `after` it; in `scratch`, a row for each sequence; or in a state's gradient, `carried` here or to the `next` step.
+    """Where a value lies.
+
+    In an array with a row for each step of each sequence; in an array of states, `before` the step or `after` it; in
+    `scratch`, with a row for each sequence; `staged`, in scratch with a row for each step of a block and each sequence;
+    or in a state's gradient, `carried` here or to the `next` step.
     """
 
     name: str
     width: int
-    kind: Literal["array", "before", "after", "scratch", "carried", "next"] = "array"
+    kind: Literal["array", "before", "after", "scratch", "staged", "carried", "next"] = "array"
     offset: int = 0
 
 

@@ -33,6 +33,7 @@ class Writer:
     arrays: dict[str, int]  # width by name
     states: list[tuple[str, int]]  # name and width: arrays of a forward loop, the carried gradients of a back loop
     back: bool
+    staged: list[fx.Node] = field(default_factory=list)  # products of inputs, done for a block of steps at a time
     vectors: dict[fx.Node, str] = field(default_factory=dict)
     matrices: dict[fx.Node, str] = field(default_factory=dict)
 
@@ -47,12 +48,21 @@ class Writer:
             else:
                 calls.append(self.product(stage))
             calls.append("mine.meet();")
+        staging = [
+            f"product(steps, m.{node.args[0]}, m.{self.matrix(node.args[1])}, m.{node}, mine);"  # type: ignore[arg-type]
+            for node in self.staged
+        ]
         parts = [
             f"namespace {self.name} {{",
             "",
             *self.memory(),
             "",
             *sweeps,
+            "// What a block of steps needs of its inputs.",
+            "void stage(const memory& m, const block& steps, const portion& mine) {",
+            *(f"    {call}" for call in staging or ["(void)m, (void)steps, (void)mine;"]),
+            "}",
+            "",
             "void step(const memory& m, const moment& now, const portion& mine) {",
             *(f"    {call}" for call in calls),
             "}",
@@ -74,6 +84,7 @@ class Writer:
         members += [(f"const real* {name};", f"({shape_words(node)})") for node, name in self.vectors.items()]
         members += [(f"weights {name};", f"({shape_words(node)})") for node, name in self.matrices.items()]
         members += [(f"real* {place.name};", f"(B, {place.width})") for place in self.schedule.scratch]
+        members += [(f"real* {node};", f"(steps of a block, B, {shape(node)[1]})") for node in self.staged]
         if self.back:
             members += [(f"real* {name}[2];", f"(B, {width})") for name, width in self.states]
         return ["struct memory {", *(f"    {text}  // {note}" for text, note in members), "};"]
@@ -93,19 +104,23 @@ class Writer:
             for i, (K, N) in enumerate(sizes)
         ]
         given += [f"own.take(b->B * {place.width})" for place in self.schedule.scratch]
+        given += [f"own.take(ahead * {shape(node)[1]})" for node in self.staged]
         if self.back:
             given += [f"{{own.take(b->B * {width}), own.take(b->B * {width})}}" for _, width in self.states]
         room = " + ".join(
             [f"b->B * {sum(scratch)}" if scratch else "0"]
+            + [f"ahead * {shape(node)[1]}" for node in self.staged]
             + [f"(b->once ? 0 : packed_size({N}, {K}))" for K, N in sizes]
-            + [f"{len(scratch)} * lanes"]
+            + [f"{len(scratch) + len(self.staged) + len(sizes)} * lanes"]
         )
         packs = [f"        m.{name}.pack(thread, threads);" for name in self.matrices.values()]
         begin, end = self.ends(A + V + M)
         return [
-            f'extern "C" int {self.name}_loop(const batch* b, void* const* p, const std::int64_t* strides, int threads,',
-            "                          const pool* from) try {",
+            f'extern "C" int {self.name}_loop(const batch* b, void* const* p, const std::int64_t* strides,',
+            "                          int threads, const pool* from) try {",
             f"    using namespace {self.name};",
+            f"    const teamwork how = share_work(*b, threads, {work});",
+            "    const long ahead = b->B * steps_of_a_block(*b, how);",
             f"    room own({room});",
             "    const memory m{",
             *(f"        {part}," for part in given),
@@ -119,13 +134,14 @@ class Writer:
             *(f"            {line}" for line in begin),
             "        }",
             "    };",
+            "    const auto ahead_of = [&](const block& steps, const portion& mine) { stage(m, steps, mine); };",
             "    const auto one = [&](const moment& now, const portion& mine) { step(m, now, mine); };",
             "    const auto end = [&](range mine) {",
             "        for (long s = mine.from; s < mine.to; ++s) {",
             *(f"            {line}" for line in end),
             "        }",
             "    };",
-            f"    over_time(*b, {str(self.back).lower()}, share_work(*b, threads, {work}), *from, pack, begin, one, end);",
+            f"    over_time(*b, {str(self.back).lower()}, how, *from, pack, begin, ahead_of, one, end);",
             "    return 0;",
             "} catch (const std::bad_alloc&) {",
             "    return 1;",
@@ -150,7 +166,8 @@ class Writer:
 
     def product(self, stage: Product) -> str:
         left = f"{{{self.address(stage.left)}, {stage.left.width}, 1}}"
-        return f"product(now.rows, {left}, m.{self.matrix(stage.right)}, {self.address(stage.out)}, {stage.out.width}, mine);"
+        out = f"{self.address(stage.out)}, {stage.out.width}"
+        return f"product(now.rows, {left}, m.{self.matrix(stage.right)}, {out}, mine);"
 
     def matrix(self, node: fx.Node) -> str:
         return self.matrices.setdefault(node, f"{node}_")
@@ -165,6 +182,7 @@ class Writer:
             "before": (place.name, "now.before"),
             "after": (place.name, "now.after"),
             "scratch": (place.name, "now.sequence"),
+            "staged": (place.name, "now.staged"),
             "carried": (f"{place.name}[now.turn]", "now.sequence"),
             "next": (f"{place.name}[now.turn ^ 1]", "now.sequence"),
         }[place.kind]

@@ -59,9 +59,13 @@ struct moment {
     long row;            // in arrays with a row for each sequence and step
     long before, after;  // the states it began with and the ones it made, in arrays of states
     long sequence;       // in memory with a row for each sequence
+    long staged;         // in memory with a row for each sequence and each step of a block
     long rows;
     int turn;  // which of the two gradients of a state is read; the other is written
 };
+
+// Some steps in a row, in the order of the loop: moments of one thread.
+using block = std::vector<moment>;
 
 // The part that one thread has of all columns, and where it meets the others before the next stage.
 struct portion {
@@ -90,6 +94,19 @@ struct weights {
 inline void product(long rows, matrix A, const weights& w, real* C, long ldc, const portion& mine) {
     if (w.packed) product(rows, A, w.packed, w.K, w.N, C, ldc, false, part(panels(w.N), mine.number, mine.of));
     else product_unpacked(rows, A, w.given, w.K, w.N, C, ldc, part(up(w.N, lanes), mine.number, mine.of));
+}
+
+// The same for all steps of a block, which reads every panel of the weights once: A has a row for each step and sequence.
+inline void product(const block& steps, const real* A, const weights& w, real* C, const portion& mine) {
+    const range some = part(panels(w.N), mine.number, mine.of);
+    for (long p = some.from; p < (w.packed ? some.to : some.from + 1); ++p) {
+        for (const moment& now : steps) {
+            const matrix rows{A + now.row * w.K, w.K, 1};
+            real* const out = C + now.staged * w.N;
+            if (w.packed) product(now.rows, rows, w.packed, w.K, w.N, out, w.N, false, {p, p + 1});
+            else product(now.rows, rows, w, out, w.N, mine);
+        }
+    }
 }
 
 // ------------------------------------------------------------------------------------------------ the loop
@@ -121,11 +138,20 @@ inline teamwork share_work(const batch& b, int threads, long work_of_a_row) {
     return {int(std::min<long>(threads, b.B)), false};
 }
 
-// Calls begin(sequences), step(moment, portion) for every step, and end(sequences): forward through time (or, in a
-// `back` loop, the other way), on a team.
-template <class Pack, class Begin, class Step, class End>
-void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack pack, Begin begin, Step step, End end) {
+// How many steps a block has: enough rows for each thread that a panel of weights, once read, is used well.
+inline long steps_of_a_block(const batch& b, teamwork how) {
+    const long rows = how.by_units ? b.B : up(b.B, how.threads);
+    return std::max(1L, std::min(b.T, up(96, std::max(1L, rows))));
+}
+
+// Calls begin(sequences), then, block by block, stage(block, portion) and step(moment, portion) for each of its moments,
+// and in the end end(sequences): through time (or, in a `back` loop, the other way), on a team.
+template <class Pack, class Begin, class Stage, class Step, class End>
+void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack pack, Begin begin, Stage stage, Step step,
+               End end) {
     barrier packed, door;
+    const long most = steps_of_a_block(b, how);
+    std::vector<block> blocks(how.threads, block(most));
     team(from, how.threads, [&](int thread, int threads) {
         pack(thread, threads);
         packed.wait(threads);
@@ -137,13 +163,20 @@ void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack p
         long last = b.T;
         while (last > 0 && b.active(last - 1) <= mine.from) --last;
         const bool down = b.reverse != back;
-        for (long i = 0; i < last; ++i) {
-            const long t = down ? last - 1 - i : i;
-            const long rows = std::min(b.active(t), mine.to) - mine.from;
-            const long early = b.boundary(t) + mine.from, late = b.boundary(t + 1) + mine.from;
-            step(moment{b.start(t) + mine.from, b.reverse ? late : early, b.reverse ? early : late, mine.from, rows,
-                        int(i & 1)},
-                 columns);
+        block& steps = blocks[thread];
+        for (long from = 0; from < last; from += most) {
+            steps.resize(std::min(most, last - from));
+            for (long i = 0; i < long(steps.size()); ++i) {
+                const long t = down ? last - 1 - from - i : from + i;
+                const long rows = std::min(b.active(t), mine.to) - mine.from;
+                const long early = b.boundary(t) + mine.from, late = b.boundary(t + 1) + mine.from;
+                steps[i] = {b.start(t) + mine.from, b.reverse ? late : early, b.reverse ? early : late,
+                            mine.from,              i * b.B + mine.from,      rows,
+                            int((from + i) & 1)};
+            }
+            stage(steps, columns);
+            columns.meet();
+            for (const moment& now : steps) step(now, columns);
         }
         if (first) end(mine);
     });
