@@ -96,7 +96,8 @@ class Fused:
         for name in loop.filled:
             arrays[name] = empty((rows.count, loop.arrays[name]), x)
         for name in map(array_of, self.fields):
-            arrays[name] = empty((rows.B + rows.count, loop.arrays[name]), x)
+            if name in loop.arrays:
+                arrays[name] = empty((rows.B + rows.count, loop.arrays[name]), x)
         last = [torch.empty_like(field) for field in state]
         self.call("train" if keep else "infer", loop, flat, arrays, rows, (state, last), reverse, once)
         self.lay(flat, arrays, loop, rows, reverse)

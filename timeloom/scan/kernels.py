@@ -8,7 +8,7 @@ from torch import fx
 
 from timeloom.scan import ops
 from timeloom.scan.plan import Plan
-from timeloom.scan.render.frame import Kernel, Writer
+from timeloom.scan.render.frame import Kernel, State, Writer
 from timeloom.scan.schedule import Place, schedule, width_of
 
 
@@ -23,6 +23,7 @@ class Loop:
     memory: dict[fx.Node, Place] = field(default_factory=dict)
     outputs: list[tuple[fx.Node, Place]] = field(default_factory=list)
     staged: list[fx.Node] = field(default_factory=list)  # products of inputs that the loop does itself, block by block
+    states: list[State] = field(default_factory=list)  # or their gradients
     kernel: Kernel = field(init=False)
 
     def reads(self, nodes: list[fx.Node], among: set[fx.Node]) -> None:
@@ -52,19 +53,21 @@ def forward_loop(plan: Plan, fields: tuple[str, ...], name: str, keep: bool) -> 
     for node in loop.staged:
         loop.memory[node] = Place(str(node), width_of(node), "staged")
     loop.reads(plan.inputs_of([*plan.forward, *loop.staged]), {t.x, *plan.before})
-    states = []
+    wanted = {*plan.inputs_of(plan.read_out), t.y}
     for state, before, after in zip(fields, t.state, t.next_state, strict=True):
         array, width = array_of(state), width_of(before)
-        loop.arrays[array] = width
-        loop.memory[before] = Place(array, width, "before")
-        loop.outputs.append((after, Place(array, width, "after")))
-        states.append((array, width))
+        whole = keep or before in wanted or after in wanted
+        if whole:
+            loop.arrays[array] = width
+        loop.memory[before] = Place(array, width, "before" if whole else "carried")
+        loop.outputs.append((after, Place(array, width, "after" if whole else "next")))
+        loop.states.append(State(array, width, whole))
     inside = set(plan.forward)
     for node in [*(plan.saved if keep else ()), *plan.inputs_of(plan.read_out), t.y]:
         if node in inside and node not in t.next_state:
             loop.fills(node)
     order = schedule(plan.forward, loop.memory, loop.outputs)
-    loop.kernel = Writer(name, order, loop.arrays, states, back=False, staged=loop.staged).kernel()
+    loop.kernel = Writer(name, order, loop.arrays, loop.states, back=False, staged=loop.staged).kernel()
     return loop
 
 
@@ -93,16 +96,15 @@ def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:
             if node in used and node not in loop.memory:
                 loop.memory[node] = Place(array_of(state), width_of(node), kind)
                 loop.arrays[array_of(state)] = width_of(node)
-    states = []
     for state, node, new in zip(fields, t.grad_state, t.grad_initial, strict=True):
         name, width = f"d_{state}", width_of(node)
         loop.memory[node] = Place(name, width, "carried")
         loop.outputs.append((new, Place(name, width, "next")))
-        states.append((name, width))
+        loop.states.append(State(name, width, whole=False))
     inside = set(plan.backward)
     for node in [*plan.inputs_of(plan.after), t.grad_x]:
         if node in inside:
             loop.fills(node)
     order = schedule(plan.backward, loop.memory, loop.outputs)
-    loop.kernel = Writer("back", order, loop.arrays, states, back=True).kernel()
+    loop.kernel = Writer("back", order, loop.arrays, loop.states, back=True).kernel()
     return loop

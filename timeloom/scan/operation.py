@@ -24,7 +24,11 @@ def run_fused(
 ) -> tuple[Tensor, Any, Any]:
     """What `loop.run` does, by the kernel: y (T, B, O), the final State, and with `all_states` that after each step."""
     parameters = [*cell.parameters(), *cell.buffers()]
-    y, *last = Scan.apply(fused, lengths, reverse, len(state), x, *state, *parameters)
+    if torch.is_grad_enabled():
+        y, *last = Scan.apply(fused, lengths, reverse, len(state), x, *state, *parameters)
+    else:
+        rows = rows_of(*x.shape[:2], lengths)
+        y, last, _ = fused.forward(x, state, parameters, rows, reverse=reverse, keep=False)
     states = None
     if all_states:
         y, *states = y.split([cell.output_size, *(field.shape[1] for field in state)], -1)

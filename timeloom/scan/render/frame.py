@@ -24,6 +24,15 @@ class Kernel:
     matrices: list[fx.Node]
 
 
+@dataclass(frozen=True)
+class State:
+    """What a loop carries: in a `whole` array, which has it before and after each step, or from step to step."""
+
+    name: str
+    width: int
+    whole: bool
+
+
 @dataclass
 class Writer:
     """Writes one loop. A `back` loop goes against the direction of the scan and carries gradients of the states."""
@@ -31,7 +40,7 @@ class Writer:
     name: str
     schedule: Schedule
     arrays: dict[str, int]  # width by name
-    states: list[tuple[str, int]]  # name and width: arrays of a forward loop, the carried gradients of a back loop
+    states: list[State]  # or, in a back loop, their gradients
     back: bool
     staged: list[fx.Node] = field(default_factory=list)  # products of inputs, done for a block of steps at a time
     vectors: dict[fx.Node, str] = field(default_factory=dict)
@@ -49,7 +58,7 @@ class Writer:
                 calls.append(self.product(stage))
             calls.append("mine.meet();")
         staging = [
-            f"product(steps, m.{node.args[0]}, m.{self.matrix(node.args[1])}, m.{node}, mine);"  # type: ignore[arg-type]
+            f"product(some, m.{node.args[0]}, m.{self.matrix(node.args[1])}, m.{node}, mine);"  # type: ignore[arg-type]
             for node in self.staged
         ]
         parts = [
@@ -59,8 +68,8 @@ class Writer:
             "",
             *sweeps,
             "// What a block of steps needs of its inputs.",
-            "void stage(const memory& m, const block& steps, const portion& mine) {",
-            *(f"    {call}" for call in staging or ["(void)m, (void)steps, (void)mine;"]),
+            "void stage(const memory& m, const block& some, const portion& mine) {",
+            *(f"    {call}" for call in staging or ["(void)m, (void)some, (void)mine;"]),
             "}",
             "",
             "void step(const memory& m, const moment& now, const portion& mine) {",
@@ -85,16 +94,14 @@ class Writer:
         members += [(f"weights {name};", f"({shape_words(node)})") for node, name in self.matrices.items()]
         members += [(f"real* {place.name};", f"(B, {place.width})") for place in self.schedule.scratch]
         members += [(f"real* {node};", f"(steps of a block, B, {shape(node)[1]})") for node in self.staged]
-        if self.back:
-            members += [(f"real* {name}[2];", f"(B, {width})") for name, width in self.states]
+        members += [(f"real* {state.name}[2];", f"(B, {state.width})") for state in self.carried]
         return ["struct memory {", *(f"    {text}  // {note}" for text, note in members), "};"]
 
     def entry(self) -> list[str]:
         """The function that Python calls."""
         A, V, M = len(self.arrays), len(self.vectors), len(self.matrices)
         scratch = [place.width for place in self.schedule.scratch]
-        if self.back:
-            scratch += [width for _, width in self.states for _ in range(2)]
+        scratch += [state.width for state in self.carried for _ in range(2)]
         sizes = [shape(node) for node in self.matrices]
         work = sum(stage.K * stage.N for stage in self.schedule.stages if isinstance(stage, Product)) or 64
         given = [f"static_cast<real*>(p[{i}])" for i in range(A + V)]
@@ -105,8 +112,7 @@ class Writer:
         ]
         given += [f"own.take(b->B * {place.width})" for place in self.schedule.scratch]
         given += [f"own.take(ahead * {shape(node)[1]})" for node in self.staged]
-        if self.back:
-            given += [f"{{own.take(b->B * {width}), own.take(b->B * {width})}}" for _, width in self.states]
+        given += [f"{{own.take(b->B * {s.width}), own.take(b->B * {s.width})}}" for s in self.carried]
         room = " + ".join(
             [f"b->B * {sum(scratch)}" if scratch else "0"]
             + [f"ahead * {shape(node)[1]}" for node in self.staged]
@@ -134,7 +140,7 @@ class Writer:
             *(f"            {line}" for line in begin),
             "        }",
             "    };",
-            "    const auto ahead_of = [&](const block& steps, const portion& mine) { stage(m, steps, mine); };",
+            "    const auto ahead_of = [&](const block& some, const portion& mine) { stage(m, some, mine); };",
             "    const auto one = [&](const moment& now, const portion& mine) { step(m, now, mine); };",
             "    const auto end = [&](range mine) {",
             "        for (long s = mine.from; s < mine.to; ++s) {",
@@ -151,18 +157,24 @@ class Writer:
     def ends(self, first: int) -> tuple[list[str], list[str]]:
         """Lines for one sequence `s`: how its states come in, and how they go out."""
         begin, end = [], []
-        if self.back:
-            end.append("const long steps = b->length(b->reverse ? s : mine.from);")
-        for i, (name, width) in enumerate(self.states):
+        if self.carried:
+            late = "!b->reverse" if self.back else "b->reverse"  # sequences come in one by one, and end together
+            end.append(f"const long steps = b->length({late} ? mine.from : s);")
+        for i, state in enumerate(self.states):
+            name, width = state.name, state.width
             came = f"static_cast<real*>(p[{first + 2 * i}]) + b->caller(s) * {width}"
             goes = f"static_cast<real*>(p[{first + 2 * i + 1}]) + b->caller(s) * {width}"
-            if self.back:
-                begin.append(f"for (real* part : m.{name}) copy_row(part + s * {width}, {came}, {width});")
-                end.append(f"copy_row({goes}, m.{name}[steps & 1] + s * {width}, {width});")
-            else:
+            if state.whole:
                 begin.append(f"copy_row(m.{name} + b->first_state(s) * {width}, {came}, {width});")
                 end.append(f"copy_row({goes}, m.{name} + b->last_state(s) * {width}, {width});")
+            else:
+                begin.append(f"for (real* part : m.{name}) copy_row(part + s * {width}, {came}, {width});")
+                end.append(f"copy_row({goes}, m.{name}[steps & 1] + s * {width}, {width});")
         return begin, end
+
+    @property
+    def carried(self) -> list[State]:
+        return [state for state in self.states if not state.whole]
 
     def product(self, stage: Product) -> str:
         left = f"{{{self.address(stage.left)}, {stage.left.width}, 1}}"

@@ -64,8 +64,18 @@ struct moment {
     int turn;  // which of the two gradients of a state is read; the other is written
 };
 
-// Some steps in a row, in the order of the loop: moments of one thread.
-using block = std::vector<moment>;
+// Some steps in a row: one thread's moments in the order of the loop; and the stretches of rows that they are together.
+struct stretch {
+    long row, staged, rows;
+};
+struct block {
+    std::vector<moment> steps;
+    std::vector<stretch> rows;
+    explicit block(long most) {
+        steps.reserve(most);
+        rows.reserve(most);
+    }
+};
 
 // The part that one thread has of all columns, and where it meets the others before the next stage.
 struct portion {
@@ -97,14 +107,14 @@ inline void product(long rows, matrix A, const weights& w, real* C, long ldc, co
 }
 
 // The same for all steps of a block, which reads every panel of the weights once: A has a row for each step and sequence.
-inline void product(const block& steps, const real* A, const weights& w, real* C, const portion& mine) {
-    const range some = part(panels(w.N), mine.number, mine.of);
-    for (long p = some.from; p < (w.packed ? some.to : some.from + 1); ++p) {
-        for (const moment& now : steps) {
-            const matrix rows{A + now.row * w.K, w.K, 1};
-            real* const out = C + now.staged * w.N;
-            if (w.packed) product(now.rows, rows, w.packed, w.K, w.N, out, w.N, false, {p, p + 1});
-            else product(now.rows, rows, w, out, w.N, mine);
+inline void product(const block& some, const real* A, const weights& w, real* C, const portion& mine) {
+    const range columns = part(panels(w.N), mine.number, mine.of);
+    for (long p = columns.from; p < (w.packed ? columns.to : columns.from + 1); ++p) {
+        for (const stretch& s : some.rows) {
+            const matrix rows{A + s.row * w.K, w.K, 1};
+            real* const out = C + s.staged * w.N;
+            if (w.packed) product(s.rows, rows, w.packed, w.K, w.N, out, w.N, false, {p, p + 1});
+            else product(s.rows, rows, w, out, w.N, mine);
         }
     }
 }
@@ -163,40 +173,33 @@ void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack p
         long last = b.T;
         while (last > 0 && b.active(last - 1) <= mine.from) --last;
         const bool down = b.reverse != back;
-        block& steps = blocks[thread];
+        block& some = blocks[thread];
         for (long from = 0; from < last; from += most) {
-            steps.resize(std::min(most, last - from));
-            for (long i = 0; i < long(steps.size()); ++i) {
-                const long t = down ? last - 1 - from - i : from + i;
+            const long count = std::min(most, last - from);
+            some.steps.clear();
+            some.rows.clear();
+            for (long i = 0; i < count; ++i) {
+                const long t = down ? last - 1 - from - i : from + i, slot = down ? count - 1 - i : i;
                 const long rows = std::min(b.active(t), mine.to) - mine.from;
                 const long early = b.boundary(t) + mine.from, late = b.boundary(t + 1) + mine.from;
-                steps[i] = {b.start(t) + mine.from, b.reverse ? late : early, b.reverse ? early : late,
-                            mine.from,              i * b.B + mine.from,      rows,
-                            int((from + i) & 1)};
+                some.steps.push_back({b.start(t) + mine.from, b.reverse ? late : early, b.reverse ? early : late,
+                                      mine.from, slot * b.B + mine.from, rows, int((from + i) & 1)});
             }
-            stage(steps, columns);
+            for (long slot = 0; slot < count; ++slot) {
+                const moment& now = some.steps[down ? count - 1 - slot : slot];
+                stretch* const open = some.rows.empty() ? nullptr : &some.rows.back();
+                if (open && open->row + open->rows == now.row && open->staged + open->rows == now.staged)
+                    open->rows += now.rows;
+                else some.rows.push_back({now.row, now.staged, now.rows});
+            }
+            stage(some, columns);
             columns.meet();
-            for (const moment& now : steps) step(now, columns);
+            for (const moment& now : some.steps) step(now, columns);
         }
         if (first) end(mine);
     });
 }
 
 inline void copy_row(real* to, const real* from, long width) { std::copy_n(from, width, to); }
-
-// Room for what a call needs for itself, taken before any thread begins, so that a lack of it can be told.
-class room {
-  public:
-    explicit room(long size) : all_(size), next_(all_) {}
-    real* take(long size) {
-        real* const taken = next_;
-        next_ += up(size, lanes) * lanes;
-        return taken;
-    }
-
-  private:
-    buffer all_;
-    real* next_;
-};
 
 }  // namespace scan

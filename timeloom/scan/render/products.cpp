@@ -15,7 +15,8 @@ extern "C" int products(const pool* from, int threads, long M, long N, long K, c
             return range{s.from * tall, std::min(M, s.to * tall)};
         };
         if (K <= 2 * deep || M <= 512) {
-            buffer packed(packed_size(N, K));
+            room own(packed_size(N, K));
+            real* const packed = own.take(packed_size(N, K));
             barrier ready;
             team(*from, threads, [&](int thread, int size) {
                 pack({B, bcolumn, brow}, N, K, packed, part(panels(N), thread, size));
@@ -27,9 +28,10 @@ extern "C" int products(const pool* from, int threads, long M, long N, long K, c
             });
         } else {
             const long each = up(multiply_room(N), lanes) * lanes;
-            buffer room(each * threads);
+            room own(each * threads);
+            real* const all = own.take(each * threads);
             team(*from, threads, [&](int thread, int size) {
-                multiply(rows_of(thread, size), N, K, {A, row, column}, {B, brow, bcolumn}, C, N, room + thread * each);
+                multiply(rows_of(thread, size), N, K, {A, row, column}, {B, brow, bcolumn}, C, N, all + thread * each);
             });
         }
         return 0;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <new>
 #include <thread>
 #include <type_traits>
@@ -409,6 +410,35 @@ class buffer {
   private:
     static constexpr long huge = 2 << 20;
     real* data_;
+};
+
+// Room for what a call needs for itself, taken before any thread begins, so that a lack of it can be told. A thread keeps
+// a small one for its next call: the system would clear every page of it again.
+class room {
+  public:
+    explicit room(long size) {
+        thread_local std::unique_ptr<buffer> spare;
+        thread_local long spare_size = 0;
+        if (size > kept) {
+            own_ = std::make_unique<buffer>(size);
+        } else if (size > spare_size || !spare) {
+            spare_size = 0;
+            spare.reset();
+            spare = std::make_unique<buffer>(size);
+            spare_size = size;
+        }
+        next_ = own_ ? *own_ : *spare;
+    }
+    real* take(long size) {
+        real* const taken = next_;
+        next_ += up(size, lanes) * lanes;
+        return taken;
+    }
+
+  private:
+    static constexpr long kept = (16 << 20) / sizeof(real);
+    std::unique_ptr<buffer> own_;
+    real* next_;
 };
 
 // C (rows some of M, N) = A (M, K) B (K, N), for a long K: packs B pass by pass, and A where its rows are strided.
