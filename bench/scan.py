@@ -152,7 +152,7 @@ PEAK = """
 #include "scan.h"
 using namespace scan;
 
-extern "C" void multiply_add(const pool* from, int threads, long turns, real* out) {
+SCAN_ENTRY void multiply_add(const pool* from, int threads, long turns, real* out) {
     team(*from, threads, [&](int thread, int) {
         vec sums[12];
         for (int i = 0; i < 12; ++i) sums[i] = broadcast(real(i));
@@ -166,7 +166,7 @@ extern "C" void multiply_add(const pool* from, int threads, long turns, real* ou
         out[64 * thread] = sums[0][0];
     });
 }
-extern "C" int chains() { return 12 * lanes; }
+SCAN_ENTRY int chains() { return 12 * lanes; }
 """
 
 

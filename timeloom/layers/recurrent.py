@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from timeloom.core import Padded, ShapeError, UsageError, check_last_axis
-from timeloom.scan import Cell, scan
+from timeloom.scan import Cell, scan, step
 
 
 class Recurrent(nn.Module):
@@ -120,12 +120,14 @@ class Recurrent(nn.Module):
                 "  wanted: a layer with bidirectional=False\n"
                 "  Read the whole sequence with layer(x), or build the layer without bidirectional."
             )
-        self._check_input(x, "B I")
+        cells = list(self.cells)
+        if x.dim() != 2 or x.shape[1] != cells[0].input_size:
+            self._check_input(x, "B I")
         finals = []
-        for layer, (cell, begin) in enumerate(zip(self.cells, self._begin(state), strict=True)):
+        for layer, (cell, begin) in enumerate(zip(cells, self._begin(state), strict=True)):
             if layer > 0:
                 x = F.dropout(x, self.dropout, self.training)
-            x, final = cell(x, begin)
+            x, final = step(cell, x, begin)
             finals.append(final)
         return x, tuple(finals)
 

@@ -3,6 +3,6 @@
 from timeloom.scan.cell import Cell
 from timeloom.scan.choose import plain_loop
 from timeloom.scan.explain import explain
-from timeloom.scan.launch import scan
+from timeloom.scan.launch import scan, step
 
-__all__ = ["Cell", "explain", "plain_loop", "scan"]
+__all__ = ["Cell", "explain", "plain_loop", "scan", "step"]

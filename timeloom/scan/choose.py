@@ -19,9 +19,11 @@ from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
 from timeloom.scan.plan import NotFusable
 from timeloom.scan.trace import NotTraceable
+from timeloom.scan.watch import Watch
 
 PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
-_kernels: WeakKeyDictionary[Cell, dict[Any, Fused | str]] = WeakKeyDictionary()
+_kernels: WeakKeyDictionary[Cell, tuple[Watch, dict[Any, Fused | str]]] = WeakKeyDictionary()
+FUSED_TYPES = (torch.float32, torch.float64)
 _told: set[tuple[type, str]] = set()
 
 
@@ -35,48 +37,49 @@ def plain_loop() -> Iterator[None]:
         PLAIN.reset(token)
 
 
-def kernel_for(cell: Cell, x: Tensor, all_states: bool) -> Fused | None:
-    """The kernel that `scan` may use for this call; None for the plain loop."""
+def kernel_for(cell: Cell, x: Tensor, all_states: bool = False) -> tuple[Fused, Watch] | None:
+    """The kernel that `scan` may use for this call, and the parameters to call it with; None for the plain loop."""
     if torch.compiler.is_compiling():
         torch._dynamo.graph_break()  # and the compiled code goes on after the scan
-    if PLAIN.get() or x.device.type != "cpu" or x.numel() == 0 or is_watched():
+    if not x.is_cpu or x.numel() == 0 or x.dtype not in FUSED_TYPES or must_be_plain():
         return None
-    if x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
-        return None
-    found = kernel_or_reason(cell, x.dtype, all_states)
+    watch, kernels = known(cell)
+    found = kernels.get((x.dtype, all_states))
+    if found is None:
+        found = kernels[x.dtype, all_states] = kernel_or_reason(cell, x.dtype, all_states, watch)
     if isinstance(found, Fused):
-        return found
+        return found, watch
     if (type(cell), found) not in _told:
         _told.add((type(cell), found))
         warnings.warn(f"{type(cell).__name__} runs in the plain loop, which is slower: {found}", stacklevel=4)
     return None
 
 
-def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool) -> Fused | str:
+def known(cell: Cell) -> tuple[Watch, dict[Any, Fused | str]]:
+    """What the cell was when its kernels were made, and they; nothing yet if it has changed since."""
+    found = _kernels.get(cell)
+    if found is None or not found[0].holds():
+        found = _kernels[cell] = (Watch(cell), {})
+    return found
+
+
+def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool, watch: Watch) -> Fused | str:
     """The cell's kernel, built now if need be, or why there is none."""
-    kernels = _kernels.setdefault(cell, {})
-    key = (dtype, all_states, fingerprint(cell))
-    if key not in kernels:
-        try:
-            fused = Fused(cell, dtype, all_states)
-            _ = fused.library
-            kernels[key] = fused
-        except (NotTraceable, NotFusable, CannotBuild) as error:
-            kernels[key] = str(error)
-    return kernels[key]
+    if other := [tensor for tensor in watch.tensors if tensor.dtype != dtype or not tensor.is_cpu]:
+        return f"it has a parameter or buffer of {other[0].dtype} on {other[0].device} beside {dtype} on cpu"
+    try:
+        fused = Fused(cell, dtype, all_states)
+        _ = fused.library
+    except (NotTraceable, NotFusable, CannotBuild) as error:
+        return str(error)
+    return fused
 
 
-def is_watched() -> bool:
-    """Whether a tracer or a functional transform looks on, which must see the steps themselves."""
-    return _get_current_dispatch_mode() is not None or peek_interpreter_stack() is not None
-
-
-def fingerprint(cell: Cell) -> tuple[Any, ...]:
-    """What a step may depend on beside its inputs and parameters: the plain attributes of the cell and its parts."""
-    simple = (int, float, str, bool, type(None), torch.dtype)
-    return tuple(
-        (name, key, value if isinstance(value, simple) else repr(value))
-        for name, module in cell.named_modules()
-        for key, value in vars(module).items()
-        if not key.startswith("_") and isinstance(value, (*simple, tuple, list, dict))
-    ) + tuple(tensor.shape for tensor in cell.parameters())
+def must_be_plain() -> bool:
+    """Whether the plain loop is asked for, or a tracer or functional transform looks on, which must see the steps."""
+    return (
+        PLAIN.get()
+        or torch.is_autocast_enabled("cpu")
+        or _get_current_dispatch_mode() is not None
+        or peek_interpreter_stack() is not None
+    )

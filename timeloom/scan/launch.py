@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal, overload
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from timeloom.core import check_lengths
 from timeloom.scan import loop
-from timeloom.scan.cell import Cell, check_input, checked_state
-from timeloom.scan.choose import kernel_for
+from timeloom.scan.cell import Cell, check_input, checked_state, checked_step
+from timeloom.scan.choose import kernel_for, must_be_plain
 from timeloom.scan.operation import run_fused
+from timeloom.scan.stream import Stream, step_fused
+
+
+class Streams(threading.local):
+    """What a thread has prepared for steps that arrive one by one; two threads may step the same cell."""
+
+    def __init__(self) -> None:
+        self.of: WeakKeyDictionary[Cell, Stream] = WeakKeyDictionary()
+
+
+_streams = Streams()
 
 
 @overload
@@ -74,9 +87,29 @@ def scan(
     if lengths is not None:
         lengths = torch.as_tensor(lengths, device=x.device)
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
-    fused = kernel_for(cell, x, all_states)
-    if fused is None:
+    found = kernel_for(cell, x, all_states)
+    if found is None:
         y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
     else:
-        y, final, states = run_fused(fused, cell, x, state, lengths, reverse, all_states)
+        y, final, states = run_fused(found[0], found[1].tensors, cell, x, state, lengths, reverse, all_states)
     return (y, final, states) if all_states else (y, final)
+
+
+def step(cell: Cell, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    """One step as it arrives: x (B, I) and a State → what is emitted (B, O) and the next State.
+
+    What `cell(x, state)` gives, by the kernel where there is one and no gradient is wanted. Raises ShapeError.
+    """
+    if torch.compiler.is_compiling() or torch.is_grad_enabled():
+        return cell(x, state)
+    stream = _streams.of.get(cell)
+    if stream is not None and stream.fits(x, state) and not must_be_plain():
+        return stream(x, state)
+    check_input(cell, x, "B I")
+    state = checked_state(cell, state, len(x))
+    found = kernel_for(cell, x)
+    if found is None:
+        return checked_step(cell, x, state)
+    if Stream.can(found[0]):
+        _streams.of[cell] = Stream(*found, cell, x, state)
+    return step_fused(*found, cell, x, state)

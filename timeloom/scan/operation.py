@@ -15,6 +15,7 @@ from timeloom.scan.rows import rows_of
 
 def run_fused(
     fused: Fused,
+    parameters: list[Tensor],
     cell: Cell,
     x: Tensor,
     state: Any,
@@ -23,7 +24,6 @@ def run_fused(
     all_states: bool = False,
 ) -> tuple[Tensor, Any, Any]:
     """What `loop.run` does, by the kernel: y (T, B, O), the final State, and with `all_states` that after each step."""
-    parameters = [*cell.parameters(), *cell.buffers()]
     if torch.is_grad_enabled():
         y, *last = Scan.apply(fused, lengths, reverse, len(state), x, *state, *parameters)
     else:

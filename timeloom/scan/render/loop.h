@@ -2,7 +2,7 @@
 #pragma once
 #include "scan.h"
 
-namespace scan {
+namespace [[gnu::visibility("hidden")]] scan {
 
 // ------------------------------------------------------------------------------------------------- sweeps' own words
 

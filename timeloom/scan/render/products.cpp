@@ -4,7 +4,7 @@ using namespace scan;
 
 // C (M, N) = A (M, K) B (K, N), any strides of A and B. The rows of C are split over the threads. Where B is small enough
 // for a cache it is packed once; else, and for the long K of a weight's gradient, pass by pass.
-extern "C" int products(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
+SCAN_ENTRY int products(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
                         const real* B, long brow, long bcolumn, real* C) {
     try {
         const long strips = up(M, tall);
@@ -41,7 +41,7 @@ extern "C" int products(const pool* from, int threads, long M, long N, long K, c
 }
 
 // The same for few rows of A and a B that is read once.
-extern "C" int few_rows(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
+SCAN_ENTRY int few_rows(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
                         const real* B, long brow, long bcolumn, real* C) {
     team(*from, N * K < (1 << 18) ? 1 : threads, [&](int thread, int size) {
         product_unpacked(M, {A, row, column}, {B, bcolumn, brow}, K, N, C, N, part(up(N, lanes), thread, size));
@@ -50,7 +50,7 @@ extern "C" int few_rows(const pool* from, int threads, long M, long N, long K, c
 }
 
 // Advice that a fresh block be made of huge pages: a first touch of each small one costs more than the arithmetic on it.
-extern "C" void prefer_huge_pages(void* data, long bytes) {
+SCAN_ENTRY void prefer_huge_pages(void* data, long bytes) {
 #if defined(__linux__)
     constexpr std::uintptr_t huge = 2 << 20;
     const auto at = reinterpret_cast<std::uintptr_t>(data), from = (at + huge - 1) / huge * huge;

@@ -28,7 +28,11 @@
 #define REAL float
 #endif
 
-namespace scan {
+// What Python calls.
+#define SCAN_ENTRY extern "C" __attribute__((visibility("default")))
+
+// Hidden: kernels of float and of double live in one process, and must not share what has the same name in both.
+namespace [[gnu::visibility("hidden")]] scan {
 
 using real = REAL;
 
