@@ -55,13 +55,16 @@ def cache_folder() -> Path:
 
 
 def build(text: str) -> ctypes.CDLL:
-    """The text as a loaded library, from the cache where it is there. Raises CannotBuild."""
+    """The text as a loaded library, from the cache where it is there. Raises CannotBuild.
+
+    $CXX names a compiler, $TIMELOOM_CXXFLAGS flags to add, such as -march=x86-64-v3 or -fsanitize=address.
+    """
     tool = compiler()
     if tool is None:
         raise CannotBuild("no C++ compiler is installed (c++, g++ or clang++)")
     version = compiler_version(tool)
     native = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ("-mcpu=native",)
-    flags = (*FLAGS, *native)
+    flags = (*FLAGS, *native, *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
     key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
     folder = cache_folder()
     try:

@@ -39,8 +39,6 @@ def plain_loop() -> Iterator[None]:
 
 def kernel_for(cell: Cell, x: Tensor, all_states: bool = False) -> tuple[Fused, Watch] | None:
     """The kernel that `scan` may use for this call, and the parameters to call it with; None for the plain loop."""
-    if torch.compiler.is_compiling():
-        torch._dynamo.graph_break()  # and the compiled code goes on after the scan
     if not x.is_cpu or x.numel() == 0 or x.dtype not in FUSED_TYPES or must_be_plain():
         return None
     watch, kernels = known(cell)

@@ -73,6 +73,10 @@ class Fused:
         nodes = {str(node): node for node in (*p.before, *p.read_out, *self.train.filled.values())}
         return states + [(name, width_of(nodes[name]), False) for name in names]
 
+    @property
+    def output_width(self) -> int:
+        return width_of(self.plan.trace.y)
+
     # ------------------------------------------------------------------------------------------------ running
 
     def forward(

@@ -15,6 +15,7 @@ from timeloom.scan import loop
 from timeloom.scan.cell import Cell, check_input, checked_state, checked_step
 from timeloom.scan.choose import kernel_for, must_be_plain
 from timeloom.scan.operation import run_fused
+from timeloom.scan.operator import run_compiled
 from timeloom.scan.stream import Stream, step_fused
 
 
@@ -87,6 +88,13 @@ def scan(
     if lengths is not None:
         lengths = torch.as_tensor(lengths, device=x.device)
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
+    if torch.compiler.is_compiling():
+        if lengths is None:
+            found = run_compiled(cell, x, state, reverse, all_states)
+            if found is not None:
+                return found if all_states else found[:2]
+        else:
+            torch._dynamo.graph_break()  # the rows of a ragged batch are not known before it runs
     found = kernel_for(cell, x, all_states)
     if found is None:
         y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)

@@ -29,6 +29,20 @@ def run_fused(
     else:
         rows = rows_of(*x.shape[:2], lengths)
         y, last, _ = fused.forward(x, state, parameters, rows, reverse=reverse, keep=False)
+    return shared_out(cell, x, y, state, last, lengths, reverse, all_states)
+
+
+def shared_out(
+    cell: Cell,
+    x: Tensor,
+    y: Tensor,
+    state: Any,
+    last: list[Tensor],
+    lengths: Tensor | None,
+    reverse: bool,
+    all_states: bool,
+) -> tuple[Tensor, Any, Any]:
+    """y, the final State, and the State after each step, which a kernel for `all_states` emits beside y."""
     states = None
     if all_states:
         y, *states = y.split([cell.output_size, *(field.shape[1] for field in state)], -1)

@@ -1,0 +1,135 @@
+"""The fused loop as torch.library operators, so that torch.compile keeps it in one graph with the code around it.
+
+Eager code runs `operation.Scan` instead: a call through the dispatcher takes longer than a small scan.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from timeloom.scan.cell import Cell
+from timeloom.scan.choose import kernel_for
+from timeloom.scan.fused import Fused
+from timeloom.scan.operation import shared_out
+from timeloom.scan.rows import Rows
+
+_numbered: list[Fused] = []  # an operator takes numbers and tensors, so compiled code names a kernel by its place here
+
+
+@torch.compiler.assume_constant_result
+def kernel_number(cell: Cell, dtype: torch.dtype, all_states: bool) -> int:
+    """The place of the cell's kernel in the list of those that compiled code uses; -1 where it has none."""
+    found = kernel_for(cell, torch.zeros(1, 1, max(1, cell.input_size), dtype=dtype), all_states)
+    if found is None:
+        return -1
+    if found[0] not in _numbered:
+        _numbered.append(found[0])
+    return _numbered.index(found[0])
+
+
+def whole(x: Tensor) -> Rows:
+    T, B = x.shape[:2]
+    return Rows(T, B, T, T * B)
+
+
+def apart(tensors: list[Tensor]) -> list[Tensor]:
+    """The same tensors, none in the memory of an earlier one: outputs of an operator may not share any."""
+    seen: set[int] = set()
+    out = []
+    for tensor in tensors:
+        own = tensor.untyped_storage().data_ptr() not in seen
+        out.append(tensor if own else tensor.clone())
+        seen.add(out[-1].untyped_storage().data_ptr())
+    return out
+
+
+@torch.library.custom_op("timeloom::scan", mutates_args=(), device_types="cpu")
+def scan_operator(
+    x: Tensor, state: list[Tensor], parameters: list[Tensor], reverse: bool, keep: bool, kernel: int
+) -> list[Tensor]:
+    """y (T, B, O), the last states, and with `keep` what the way back needs; x (T, B, I), every sequence T steps."""
+    fused = _numbered[kernel]
+    y, last, kept = fused.forward(x, state, parameters, whole(x), reverse=reverse, keep=keep)
+    return apart([*kept, y, *last])[len(kept) :] + kept
+
+
+@scan_operator.register_fake
+def _(
+    x: Tensor, state: list[Tensor], parameters: list[Tensor], reverse: bool, keep: bool, kernel: int
+) -> list[Tensor]:
+    fused, (T, B) = _numbered[kernel], x.shape[:2]
+    y = x.new_empty(T, B, fused.output_width)
+    kept = [x.new_empty(T * B + (B if states else 0), width) for _, width, states in fused.kept]
+    return [y, *map(torch.empty_like, state), *(kept if keep else [])]
+
+
+@torch.library.custom_op("timeloom::scan_backward", mutates_args=(), device_types="cpu")
+def scan_backward_operator(
+    x: Tensor,
+    parameters: list[Tensor],
+    kept: list[Tensor],
+    grad_y: Tensor,
+    grad_last: list[Tensor],
+    reverse: bool,
+    kernel: int,
+) -> list[Tensor]:
+    """Gradients of x, the states and the parameters."""
+    fused = _numbered[kernel]
+    wanted = (True,) * (1 + len(fused.plan.trace.grad_parameters))
+    grad_x, initial, found = fused.backward(
+        x, parameters, whole(x), kept, grad_y, grad_last, reverse=reverse, wanted=wanted
+    )
+    assert grad_x is not None
+    gradients = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=False)]
+    return apart([grad_x, *initial, *gradients])
+
+
+@scan_backward_operator.register_fake
+def _(
+    x: Tensor,
+    parameters: list[Tensor],
+    kept: list[Tensor],
+    grad_y: Tensor,
+    grad_last: list[Tensor],
+    reverse: bool,
+    kernel: int,
+) -> list[Tensor]:
+    learned = parameters[: len(_numbered[kernel].plan.trace.grad_parameters)]
+    return [x.new_empty(x.shape), *map(torch.empty_like, grad_last), *(p.new_empty(p.shape) for p in learned)]
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    x, state, parameters, reverse, _, kernel = inputs
+    ctx.set_materialize_grads(False)
+    ctx.states, ctx.count, ctx.reverse, ctx.kernel = len(state), len(parameters), reverse, kernel
+    ctx.save_for_backward(x, *state, *parameters, *output)
+
+
+def _backward(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
+    S = ctx.states
+    x, *rest = ctx.saved_tensors
+    parameters, output = rest[S : S + ctx.count], rest[S + ctx.count :]
+    given = [torch.zeros_like(out) if g is None else g for out, g in zip(output, gradients[: 1 + S], strict=False)]
+    found = torch.ops.timeloom.scan_backward(
+        x, parameters, output[1 + S :], given[0], given[1:], ctx.reverse, ctx.kernel
+    )
+    learned = found[1 + S :]
+    return found[0], found[1 : 1 + S], [*learned, *[None] * (ctx.count - len(learned))], None, None, None
+
+
+scan_operator.register_autograd(_backward, setup_context=_keep)
+
+
+def run_compiled(
+    cell: Cell, x: Tensor, state: Any, reverse: bool, all_states: bool
+) -> tuple[Tensor, Any, Any] | None:
+    """What `operation.run_fused` does, in code that torch.compile looks at; None where the cell has no kernel."""
+    kernel = kernel_number(cell, x.dtype, all_states) if x.device.type == "cpu" and x.numel() else -1
+    if kernel < 0:
+        return None
+    parameters = [*cell.parameters(), *cell.buffers()]
+    y, *rest = torch.ops.timeloom.scan(x, list(state), parameters, reverse, torch.is_grad_enabled(), kernel)
+    return shared_out(cell, x, y, state, rest[: len(state)], None, reverse, all_states)
