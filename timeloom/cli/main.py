@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "score a saved model on a file",
     "predict": "run a saved model on a file or on standard input",
     "sample": "write the shipped sample corpus to a folder",
+    "explain-cell": "what becomes of a cell's step: the native kernel, or why there is none",
 }
 
 
@@ -50,11 +51,11 @@ def run(words: list[str]) -> int:
     if words[0] not in COMMANDS:
         say(f"error: there is no command {words[0]!r}; there are: {', '.join(COMMANDS)}")
         return 2
-    return import_module(f"timeloom.cli.{words[0]}").run(words[1:])
+    return import_module(f"timeloom.cli.{words[0].replace('-', '_')}").run(words[1:])
 
 
 def overview() -> str:
-    rows = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
+    rows = "\n".join(f"  {name:<14}{what}" for name, what in COMMANDS.items())
     return (
         "Usage: timeloom COMMAND ...\n\nRecurrent sequence learning: every sequence problem is one command.\n\n"
         f"Commands:\n{rows}\n\ntimeloom COMMAND --help lists a command's options. timeloom --version names the version."

@@ -9,17 +9,17 @@ import platform
 import shutil
 import subprocess
 import tempfile
-import warnings
+import threading
 from functools import cache
 from pathlib import Path
 
 import torch
 
 from timeloom.core.files import reason
+from timeloom.core.warn import warn_caller
 
 FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
-
-
+SEAL = b"timeloom"
 HERE = Path(__file__).parent / "render"
 LOADED_IN = os.getpid()
 
@@ -69,39 +69,40 @@ def build(text: str) -> ctypes.CDLL:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{key}.so"
-        loaded = load_verified(path)
-        if loaded is not None:
-            return loaded
-        compile_into(path, text, tool, flags)
+        return loaded_from(folder / f"{key}.so", text, tool, flags)
     except OSError as error:
-        warnings.warn(
+        warn_caller(
             f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
-            "name another folder by $TIMELOOM_CACHE",
-            stacklevel=2,
+            "name another folder by $TIMELOOM_CACHE"
         )
-        folder = Path(tempfile.mkdtemp(prefix="timeloom-"))
-        path = folder / f"{key}.so"
+    try:
+        return loaded_from(Path(tempfile.mkdtemp(prefix="timeloom-")) / f"{key}.so", text, tool, flags)
+    except OSError as error:
+        raise CannotBuild(f"there is no folder to build a kernel in ({reason(error)})") from error
+
+
+def loaded_from(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> ctypes.CDLL:
+    """The library at `path`, built there if need be."""
+    library = load_verified(path)
+    if library is None:
         compile_into(path, text, tool, flags)
-    loaded = load_verified(path)
-    if loaded is None:
+        library = load_verified(path)
+    if library is None:
         raise CannotBuild(f"what {tool} made at {path} cannot be loaded")
-    return loaded
+    return library
 
 
 def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> None:
-    """Compile to a neighbour of `path` and give it that name in one step, the sum of its bytes beside it."""
-    source = path.with_name(f".{path.stem}.{os.getpid()}.cpp")
-    made = path.with_name(f".{path.stem}.{os.getpid()}.so")
-    source.write_text(text, encoding="utf-8")
+    """Compile to a neighbour of `path`, put the sum of its bytes behind them, and give it that name in one step."""
+    own = f".{path.stem}.{os.getpid()}.{threading.get_ident()}"
+    source, made = path.with_name(f"{own}.cpp"), path.with_name(f"{own}.so")
     try:
+        source.write_text(text, encoding="utf-8")
         done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
         if done.returncode:
             raise CannotBuild(f"{tool} failed:\n{done.stderr.strip()[:2000]}")
-        total = hashlib.sha256(made.read_bytes()).hexdigest()
-        mark = path.with_name(f".{path.stem}.{os.getpid()}.sum")
-        mark.write_text(total)
-        os.replace(mark, path.with_suffix(".sha256"))
+        with made.open("ab") as file:  # a loader does not look behind the end
+            file.write(SEAL + hashlib.sha256(made.read_bytes()).digest())
         os.replace(made, path)
     finally:
         source.unlink(missing_ok=True)
@@ -113,10 +114,9 @@ def load_verified(path: Path) -> ctypes.CDLL | None:
     try:
         if os.name == "posix" and path.stat().st_uid != os.getuid():
             return None
-        wanted = path.with_suffix(".sha256").read_text()
-        if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
-            return None
-        return ctypes.CDLL(str(path))
+        content = path.read_bytes()
+        body, seal = content[: -len(SEAL) - 32], content[-len(SEAL) - 32 :]
+        return ctypes.CDLL(str(path)) if seal == SEAL + hashlib.sha256(body).digest() else None
     except OSError:
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -14,12 +13,14 @@ from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+from timeloom.core.warn import warn_caller
 from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
 from timeloom.scan.plan import NotFusable
 from timeloom.scan.trace import NotTraceable
 from timeloom.scan.watch import Watch
+from timeloom.scan.whereabouts import place_of
 
 PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
 _kernels: WeakKeyDictionary[Cell, tuple[Watch, dict[Any, Fused | str]]] = WeakKeyDictionary()
@@ -49,7 +50,7 @@ def kernel_for(cell: Cell, x: Tensor, all_states: bool = False) -> tuple[Fused, 
         return found, watch
     if (type(cell), found) not in _told:
         _told.add((type(cell), found))
-        warnings.warn(f"{type(cell).__name__} runs in the plain loop, which is slower: {found}", stacklevel=4)
+        warn_caller(f"{type(cell).__name__} runs in the plain loop, which is slower: {found}")
     return None
 
 
@@ -65,12 +66,24 @@ def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool, watch: Wa
     """The cell's kernel, built now if need be, or why there is none."""
     if other := [tensor for tensor in watch.tensors if tensor.dtype != dtype or not tensor.is_cpu]:
         return f"it has a parameter or buffer of {other[0].dtype} on {other[0].device} beside {dtype} on cpu"
-    try:
-        fused = Fused(cell, dtype, all_states)
-        _ = fused.library
-    except (NotTraceable, NotFusable, CannotBuild) as error:
-        return str(error)
+    fused = fused_or_reason(cell, dtype, all_states)
+    if isinstance(fused, Fused):
+        try:
+            _ = fused.library
+        except CannotBuild as error:
+            return str(error)
     return fused
+
+
+def fused_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool = False) -> Fused | str:
+    """The cell's kernel, not built yet, or why it has none: the operation, and the line of the person's file."""
+    try:
+        return Fused(cell, dtype, all_states)
+    except NotTraceable as error:
+        return str(error)
+    except NotFusable as error:
+        at = place_of(cell, error.node)
+        return str(error) + (f"\n  {at}" if at else "")
 
 
 def must_be_plain() -> bool:

@@ -8,12 +8,10 @@ from operator import getitem
 import torch
 from torch import fx
 
-from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
-from timeloom.scan.fused import Fused
+from timeloom.scan.choose import fused_or_reason
 from timeloom.scan.ops import shape
-from timeloom.scan.plan import NotFusable, Plan
-from timeloom.scan.trace import NotTraceable
+from timeloom.scan.plan import Plan
 
 
 def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = False) -> str:
@@ -22,10 +20,9 @@ def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = Fals
     Nothing is compiled unless the cell is run.
     """
     name = type(cell).__name__
-    try:
-        fused = Fused(cell, dtype)
-    except (NotTraceable, NotFusable, CannotBuild) as error:
-        return f"{name} is not fused and runs in the plain loop: {error}"
+    fused = fused_or_reason(cell, dtype)
+    if isinstance(fused, str):
+        return f"{name} is not fused and runs in the plain loop: {fused}"
     words = Words(fused.plan, fused.fields)
     p = fused.plan
     lines = [f"{name} is fused: one native loop forward, one back."]

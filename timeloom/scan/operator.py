@@ -57,9 +57,7 @@ def scan_operator(
 
 
 @scan_operator.register_fake
-def _(
-    x: Tensor, state: list[Tensor], parameters: list[Tensor], reverse: bool, keep: bool, kernel: int
-) -> list[Tensor]:
+def _(x: Tensor, state: list[Tensor], parameters: list[Tensor], reverse: bool, keep: bool, kernel: int) -> list[Tensor]:
     fused, (T, B) = _numbered[kernel], x.shape[:2]
     y = x.new_empty(T, B, fused.output_width)
     kept = [x.new_empty(T * B + (B if states else 0), width) for _, width, states in fused.kept]
@@ -123,9 +121,7 @@ def _backward(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
 scan_operator.register_autograd(_backward, setup_context=_keep)
 
 
-def run_compiled(
-    cell: Cell, x: Tensor, state: Any, reverse: bool, all_states: bool
-) -> tuple[Tensor, Any, Any] | None:
+def run_compiled(cell: Cell, x: Tensor, state: Any, reverse: bool, all_states: bool) -> tuple[Tensor, Any, Any] | None:
     """What `operation.run_fused` does, in code that torch.compile looks at; None where the cell has no kernel."""
     kernel = kernel_number(cell, x.dtype, all_states) if x.device.type == "cpu" and x.numel() else -1
     if kernel < 0:

@@ -18,7 +18,11 @@ from timeloom.scan.trace import Trace
 
 
 class NotFusable(Exception):
-    """The step has an operation that the kernel does not know; the message names it and where it stands."""
+    """The step has an operation that the kernel cannot do; the message names it, `node` is it."""
+
+    def __init__(self, message: str, node: fx.Node):
+        super().__init__(message)
+        self.node = node
 
 
 @dataclass
@@ -57,7 +61,7 @@ def plan(trace: Trace) -> Plan:
     way = [node for node in nodes if node in rowwise and node not in backward]
     if any(node in beyond for node in way if not is_list(node)):
         first = next(node for node in way if node in beyond and not is_list(node))
-        raise NotFusable(f"{first.target} mixes the sequences of a batch")
+        raise NotFusable(f"{first.target} mixes the sequences of a batch", first)
     early = {node for node in way if node not in stateful}
     result.before = [n for n in way if n in ancestors([p for p in early if p.target in ops.PRODUCTS], early)]
     feeding = ancestors([n for n in trace.next_state if isinstance(n, fx.Node)], set(way))
@@ -81,7 +85,7 @@ def plan(trace: Trace) -> Plan:
     taken |= set(result.after)
     result.backward = [node for node in back if node not in taken]
     if bad := [node for node in result.after if node in feeding]:
-        raise NotFusable(f"{bad[0].target} feeds a sum over the batch back into the state's gradient")
+        raise NotFusable(f"{bad[0].target} feeds a sum over the batch back into the state's gradient", bad[0])
     keep_for_the_way_back(result)
     return result
 

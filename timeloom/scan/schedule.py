@@ -116,7 +116,8 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
         if node.target in ops.PRODUCTS:
             left, right = node.args
             if not isinstance(left, fx.Node) or not isinstance(right, fx.Node) or right in inside or right in memory:
-                raise NotFusable(f"{node.target} multiplies two values of the step; one factor must be a parameter")
+                reason = f"{node.target} multiplies two values of the step; one factor must be a parameter"
+                raise NotFusable(reason, node)
             base, offset = through_views(left)
             kept = keep(base)
             left_place = Place(kept.name, kept.width, kept.kind, kept.offset + offset)
@@ -219,7 +220,7 @@ def check(node: fx.Node) -> None:
     elif node.target in ops.RESHAPES and not keeps_columns(node):
         reason = f"{node.target} moves columns about"
     if reason:
-        raise NotFusable(reason)
+        raise NotFusable(reason, node)
 
 
 def argument(node: fx.Node, position: int, default: int) -> object:

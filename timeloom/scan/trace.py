@@ -18,6 +18,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from timeloom.scan.cell import Cell
 from timeloom.scan.ops import shape
+from timeloom.scan.whereabouts import place_of_error
 
 aten = torch.ops.aten
 FURTHER = [  # core ATen keeps these whole; the kernel wants their parts
@@ -122,9 +123,13 @@ def trace_step(cell: Cell, dtype: torch.dtype, all_states: bool) -> Trace:
             x, state, parameters, buffers, grad_y, grad_state
         )
     except Exception as error:
-        raise NotTraceable(
-            f"its step cannot be traced: {str(error).splitlines()[0] if str(error) else error!r}"
-        ) from error
+        first = str(error).splitlines()[0] if str(error) else repr(error)
+        if "_local_scalar_dense" in first:
+            first = (
+                "it asks for the number in a tensor (by if, while, int, float or item); torch.where keeps it in tensors"
+            )
+        at = place_of_error(error)
+        raise NotTraceable(f"its step cannot be traced: {first}" + (f"\n  {at}" if at else "")) from error
     graph = module.graph
     if any(node.op == "get_attr" for node in graph.nodes):
         raise NotTraceable("its step uses a tensor that is neither parameter nor buffer; register it as a buffer")

@@ -122,7 +122,7 @@ class Writer:
         packs = [f"        m.{name}.pack(thread, threads);" for name in self.matrices.values()]
         begin, end = self.ends(A + V + M)
         return [
-            f'SCAN_ENTRY int {self.name}_loop(const batch* b, void* const* p, const std::int64_t* strides,',
+            f"SCAN_ENTRY int {self.name}_loop(const batch* b, void* const* p, const std::int64_t* strides,",
             "                          int threads, const pool* from) try {",
             f"    using namespace {self.name};",
             f"    const teamwork how = share_work(*b, threads, {work});",

@@ -169,7 +169,8 @@ class Pass:
             return literal(constant(node))
         sizes = shape(node)
         if len(sizes) > 1 and sizes[0] != 1:
-            raise NotFusable(f"a parameter of the shape {sizes} is used element by element; wanted one number a column")
+            reason = f"a parameter of the shape {sizes} is used element by element; wanted one number a column"
+            raise NotFusable(reason, node)
         pointer = f"m.{self.around.vector(node)}"
         if not sizes or sizes[-1] == 1:
             return self.load(f"{node}_all", pointer, 0, True)
