@@ -23,8 +23,8 @@ TYPES = {"float32": torch.float32, "float64": torch.float64}
 def run(argv: Sequence[str]) -> int:
     parser = make_parser(
         "explain-cell",
-        "Say which parts of a cell's step run before the time loop, in it and after it, what is saved for the way back, "
-        "and whether all of it is one native kernel; if not, which operation of which line prevents it.",
+        "Say which parts of a cell's step run before the time loop, in it and after it, and what is saved for the way "
+        "back: whether all of it is one native kernel, and if not, which operation of which line prevents it.",
     )
     parser.add_argument("cell", type=str, help="The cell's class: package.module:Class, or path/to/file.py:Class.")
     parser.add_argument("--input_size", type=int, default=8, help="What the cell's input_size is to be.")
@@ -43,13 +43,11 @@ def build(name: str, sizes: dict[str, int]) -> Cell:
     """The cell `name` built with those of `sizes` that it takes. Raises UsageError."""
     module_name, colon, class_name = name.rpartition(":")
     if not colon or not module_name or not class_name:
-        raise UsageError(
-            f"{name!r} names no class; wanted module:Class or file.py:Class, as in timeloom.cells:LSTMCell"
-        )
+        raise UsageError(f"{name!r} names no class; wanted module:Class or file.py:Class, as timeloom.cells:LSTMCell")
     found = getattr(module_of(module_name), class_name, None)
     if not (inspect.isclass(found) and issubclass(found, Cell)):
-        what = "has no such class" if found is None else "is no Cell"
-        raise UsageError(f"{name}: {module_name} {what}" if found is None else f"{name}: {class_name} {what}")
+        what = f"{module_name} has no such class" if found is None else f"{class_name} is no Cell"
+        raise UsageError(f"{name}: {what}")
     taken = inspect.signature(found.__init__).parameters
     arguments: dict[str, Any] = {key: size for key, size in sizes.items() if key in taken}
     try:
@@ -68,11 +66,12 @@ def module_of(name: str) -> Any:
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"there is no file {name}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        own_name = f"cells_of_{path.stem}"  # a file named torch.py shall not stand for torch
+        spec = importlib.util.spec_from_file_location(own_name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
+        sys.modules[own_name] = module
         spec.loader.exec_module(module)
         return module
     except UsageError:

@@ -7,14 +7,17 @@ import warnings
 from pathlib import Path
 
 PACKAGE = str(Path(__file__).parent.parent)
-OF_A_LAYER = "torch/nn/modules/module.py"  # nn.Module.__call__
+OF_A_LAYER = str(Path("torch", "nn", "modules", "module.py"))  # nn.Module.__call__
 
 
 def warn_caller(message: str) -> None:
     """Warn at the first line outside the package."""
     level, frame = 1, sys._getframe()
-    while frame.f_back and (
-        frame.f_code.co_filename.startswith(PACKAGE) or frame.f_code.co_filename.endswith(OF_A_LAYER)
-    ):
+    while frame.f_back and is_between(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
+
+
+def is_between(file: str) -> bool:
+    """Whether a line of `file` only stands between the caller and the cause."""
+    return file.startswith(PACKAGE) or file.endswith(OF_A_LAYER)

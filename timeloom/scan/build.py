@@ -62,6 +62,7 @@ def build(text: str) -> ctypes.CDLL:
     tool = compiler()
     if tool is None:
         raise CannotBuild("no C++ compiler is installed (c++, g++ or clang++)")
+    warn_if_narrow()
     version = compiler_version(tool)
     native = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ("-mcpu=native",)
     flags = (*FLAGS, *native, *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
@@ -119,6 +120,12 @@ def load_verified(path: Path) -> ctypes.CDLL | None:
         return ctypes.CDLL(str(path)) if seal == SEAL + hashlib.sha256(body).digest() else None
     except OSError:
         return None
+
+
+@cache
+def warn_if_narrow() -> None:
+    if platform.machine() in ("x86_64", "AMD64") and "avx2" not in processor().split():
+        warn_caller("this processor has no AVX2, so kernels take a fraction of the numbers at a time and are slower")
 
 
 @cache

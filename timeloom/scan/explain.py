@@ -11,7 +11,7 @@ from torch import fx
 from timeloom.scan.cell import Cell
 from timeloom.scan.choose import fused_or_reason
 from timeloom.scan.ops import shape
-from timeloom.scan.plan import Plan
+from timeloom.scan.plan import Plan, is_list
 
 
 def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = False) -> str:
@@ -63,7 +63,8 @@ class Words:
 
     def word(self, arg: object) -> str:
         if isinstance(arg, fx.Node):
-            return self.names.get(arg, str(arg))
+            whole = arg.args[0] if is_list(arg) else arg  # parts are named by what they are parts of
+            return self.names.get(whole, str(whole))  # type: ignore[arg-type]
         if isinstance(arg, list | tuple):
             return f"[{', '.join(map(self.word, arg))}]"
         return str(arg)

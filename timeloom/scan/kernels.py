@@ -92,10 +92,11 @@ def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:
     used = plan.inputs_of(plan.backward)
     loop.reads(used, {t.x, t.grad_y, *plan.before, *plan.saved, *plan.before_backward})
     for state, before, after in zip(fields, t.state, t.next_state, strict=True):
-        for kind, node in (("before", before), ("after", after)):
+        array, width = array_of(state), width_of(before)
+        for node, place in ((before, Place(array, width, "before")), (after, Place(array, width, "after"))):
             if node in used and node not in loop.memory:
-                loop.memory[node] = Place(array_of(state), width_of(node), kind)
-                loop.arrays[array_of(state)] = width_of(node)
+                loop.memory[node] = place
+                loop.arrays[array] = width
     for state, node, new in zip(fields, t.grad_state, t.grad_initial, strict=True):
         name, width = f"d_{state}", width_of(node)
         loop.memory[node] = Place(name, width, "carried")

@@ -86,7 +86,8 @@ def scan(
     steps, batch_size, _ = x.shape
     state = checked_state(cell, state, batch_size)
     if lengths is not None:
-        lengths = torch.as_tensor(lengths, device=x.device)
+        none = not isinstance(lengths, Tensor) and len(lengths) == 0  # a list without numbers has no type of its own
+        lengths = torch.as_tensor(lengths, device=x.device, dtype=torch.int64 if none else None)
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
     if torch.compiler.is_compiling():
         if lengths is None:

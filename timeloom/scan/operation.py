@@ -27,7 +27,7 @@ def run_fused(
     if torch.is_grad_enabled():
         y, *last = Scan.apply(fused, lengths, reverse, len(state), x, *state, *parameters)
     else:
-        rows = rows_of(*x.shape[:2], lengths)
+        rows = rows_of(x.shape[0], x.shape[1], lengths)
         y, last, _ = fused.forward(x, state, parameters, rows, reverse=reverse, keep=False)
     return shared_out(cell, x, y, state, last, lengths, reverse, all_states)
 
@@ -62,7 +62,7 @@ class Scan(torch.autograd.Function):
         ctx: Any, fused: Fused, lengths: Tensor | None, reverse: bool, count: int, x: Tensor, *rest: Tensor
     ) -> Any:
         state, parameters = rest[:count], rest[count:]
-        rows = rows_of(*x.shape[:2], lengths)
+        rows = rows_of(x.shape[0], x.shape[1], lengths)
         keep = any(ctx.needs_input_grad)
         y, last, kept = fused.forward(x, state, parameters, rows, reverse=reverse, keep=keep)
         if keep:

@@ -31,18 +31,18 @@ class Rows:
     ragged: Ragged | None = None
 
     def packed(self, x: Tensor) -> Tensor:
-        """x (T, B, ...) as rows (count, w)."""
+        """x (T, B, w) as rows (count, w)."""
         if self.ragged is None:
-            return x.reshape(self.T * self.B, -1)
-        return x[self.ragged.step, self.places].reshape(self.count, -1)
+            return x.reshape(self.T * self.B, x.shape[2])
+        return x[self.ragged.step, self.places]
 
     def padded(self, y: Tensor) -> Tensor:
         """Rows (count, w) as (T, B, w), zeros where there is none."""
         if self.ragged is None:
-            return y.reshape(self.T, self.B, -1)
+            return y.reshape(self.T, self.B, y.shape[1])
         out = y.new_zeros(self.T * self.B, y.shape[1])
         out[self.ragged.step * self.B + self.places] = y
-        return out.view(self.T, self.B, -1)
+        return out.view(self.T, self.B, y.shape[1])
 
     def before(self, states: Tensor, reverse: bool) -> Tensor:
         """The states that each row began with, of an array that has B rows more."""

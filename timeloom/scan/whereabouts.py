@@ -19,7 +19,7 @@ from timeloom.scan.ops import shape
 NOT_THEIRS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
 aten = torch.ops.aten
-BECOMES = {  # what a tracer writes for some operations
+BECOMES: dict[Any, tuple[Any, ...]] = {  # what a tracer writes for some operations
     aten.permute: (aten.t, aten.transpose, aten.numpy_T),
     aten.mm: (aten.addmm, aten.matmul),
     aten.sum: (aten.mean,),

@@ -402,6 +402,9 @@ class buffer {
         const long bytes = size * long(sizeof(real)) + 1, page = bytes < huge ? 64 : huge;
         data_ = static_cast<real*>(std::aligned_alloc(page, up(bytes, page) * page));
         if (!data_) throw std::bad_alloc();
+#ifdef SCAN_POISON  // for tests: whoever reads what was not written gets a NaN
+        std::fill_n(data_, size, std::numeric_limits<real>::quiet_NaN());
+#endif
 #if defined(__linux__)
         if (page == huge) madvise(data_, up(bytes, page) * page, MADV_HUGEPAGE);  // a hint: a panel spans many pages
 #endif
