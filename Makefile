@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help venv demo test check format bench results clean
+.PHONY: help venv demo test check format sanitize bench results clean
 
 help:      ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,13 @@ check: $(VENV)/.ready  ## ruff, pyright and the rules about who may import whom
 
 test: check  ## the checks and all tests
 	$(BIN)/python -m pytest
+
+# The sanitizers' libraries must come before everything else in the process.
+SANITIZED := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DSCAN_POISON -O1 -g
+sanitize: $(VENV)/.ready  ## every way to call a kernel, under AddressSanitizer and UBSan
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 TIMELOOM_CXXFLAGS="$(SANITIZED)" \
+	$(BIN)/python -m pytest -m sanitize tests/scan
 
 format: $(VENV)/.ready  ## bring the code into form
 	$(BIN)/ruff check --fix .

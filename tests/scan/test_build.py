@@ -26,7 +26,7 @@ torch.manual_seed(0)
 cell, x = GRUCell(3, {width}), torch.ones(4, 2, 3)
 begin = time.perf_counter()
 y = scan(cell, x)[0]
-print(float(y.sum()), time.perf_counter() - begin)
+print(y.sum().item(), time.perf_counter() - begin)
 """
 
 
@@ -38,7 +38,7 @@ def run_script(width: int, cache: Path, **environment: str) -> subprocess.Comple
 def expected(width: int) -> float:
     torch.manual_seed(0)
     with plain_loop():
-        return float(scan(GRUCell(3, width), torch.ones(4, 2, 3))[0].sum())
+        return scan(GRUCell(3, width), torch.ones(4, 2, 3))[0].sum().item()
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_no_compiler_means_the_plain_loop_and_one_warning(monkeypatch: pytest.Mo
     cell, x = GRUCell(3, 21), torch.randn(4, 2, 3)
     with pytest.warns(UserWarning, match=r"GRUCell runs in the plain loop.*no C\+\+ compiler is installed") as told:
         y = scan(cell, x)[0]
-        scan(cell, x)
+    scan(cell, x)  # a second warning would be an error here
     assert len(told) == 1
     assert "test_build.py" in told[0].filename  # the line of the person, not ours
     with plain_loop():
@@ -133,7 +133,6 @@ def test_narrower_vectors_give_the_same(flags: str, monkeypatch: pytest.MonkeyPa
     cell, x = LSTMCell(3, 27), torch.randn(9, 7, 3)
     y = scan(cell, x)[0].detach()
     monkeypatch.setenv("TIMELOOM_CXXFLAGS", flags)
-    assert_close(scan(LSTMCell(3, 27).requires_grad_(False), x)[0].shape, y.shape)
     other = LSTMCell(3, 27)
     other.load_state_dict(cell.state_dict())
     assert_close(scan(other, x)[0].detach(), y)
@@ -147,6 +146,7 @@ def back_and_forth(layer: Recurrent, x: Tensor) -> list[Tensor]:
 
 
 def in_child(connection: multiprocessing.connection.Connection, layer: Recurrent, x: Tensor) -> None:
+    torch.set_num_threads(1)  # as in a DataLoader's worker: torch's own threads do not outlive a fork
     connection.send([tensor.numpy() for tensor in back_and_forth(layer, x)])
 
 
@@ -195,7 +195,7 @@ def test_memory_is_free_when_a_scan_is_done_with() -> None:
     try:
         back_and_forth(layer, x)
         gc.collect()
-        assert [thing for thing in gc.garbage if isinstance(thing, Tensor)] == []
+        assert [thing for thing in gc.garbage if type(thing) is Tensor] == []
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

@@ -14,7 +14,7 @@ from tests.catalogue import Entry, build, every_cell
 from tests.tolerances import assert_close
 from timeloom.cells import GRUCell, LSTMCell
 from timeloom.layers import Recurrent
-from timeloom.scan import Cell, explain, plain_loop, scan
+from timeloom.scan import Cell, explain, operator, plain_loop, scan
 
 UNARY = [torch.sigmoid, torch.tanh, torch.relu, nn.functional.softplus, torch.abs, torch.neg, torch.exp]
 ROWS = [
@@ -124,6 +124,8 @@ def test_the_same_bits_every_time_and_in_any_company() -> None:
     whole, again = scan(cell, x)[0], scan(cell, x)[0]
     assert torch.equal(whole, again)
     assert torch.equal(scan(cell, x[:, 3:4])[0], whole[:, 3:4])
+    ragged = scan(cell, x, lengths=[9, 2, 0, 5] + [7] * 10)[0]
+    assert torch.equal(ragged[:5, 3:4], whole[:5, 3:4])
 
 
 def test_inference_threads_and_compile() -> None:
@@ -140,6 +142,33 @@ def test_inference_threads_and_compile() -> None:
     for thread in threads:
         thread.join()
     assert_close(tuple(found), (wanted,) * 4)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, in its compiler
+def test_compiled_code_keeps_the_scan_in_one_graph() -> None:
+    layer, x = Recurrent(LSTMCell(4, 8), num_layers=2, bidirectional=True), torch.randn(3, 6, 4, requires_grad=True)
+
+    def loss(x: Tensor) -> Tensor:
+        y, state = layer(torch.tanh(x))
+        return y.square().sum() + state[0].c.sum()
+
+    wanted = torch.autograd.grad(loss(x), [x, *layer.parameters()])
+    compiled = torch.compile(loss, fullgraph=True)
+    assert_close(torch.autograd.grad(compiled(x), [x, *layer.parameters()]), wanted)
+    with torch.no_grad():
+        assert_close(compiled(x), loss(x))
+        longer = torch.randn(3, 9, 4)
+        assert_close(compiled(longer), loss(longer))
+
+
+def test_the_operator_keeps_the_rules_of_torch_library() -> None:
+    cell = GRUCell(3, 4)
+    number = operator.kernel_number(cell, torch.float32, False)
+    x, h = torch.randn(5, 2, 3, requires_grad=True), torch.randn(2, 4, requires_grad=True)
+    learned = list(cell.parameters())
+    torch.library.opcheck(torch.ops.timeloom.scan.default, (x, [h], learned, True, True, number))
+    fixed = [parameter.detach() for parameter in learned]
+    torch.library.opcheck(torch.ops.timeloom.scan.default, (x.detach(), [h.detach()], fixed, False, False, number))
 
 
 def test_a_second_derivative_says_that_there_is_none_but_in_the_plain_loop() -> None:
