@@ -10,17 +10,17 @@ from __future__ import annotations
 import argparse
 import ctypes
 import importlib.util
-import math
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from around import around
 from page import ROOT, machine, write_section
+from timing import alternating, forward_of, training_of
 from torch import Tensor, nn
 
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
@@ -30,8 +30,7 @@ from timeloom.scan.build import build, native_text, threads
 
 SHAPES = [(32, 100, 128), (32, 100, 256), (32, 100, 512), (64, 50, 650), (128, 100, 1024), (8, 35, 200), (1, 200, 256)]
 CUSTOM_SHAPES = [(32, 100, 256), (1, 200, 256)]
-SECONDS = 1.5  # for each contender of a row
-CORRECT = ["tests/scan", "-q", "-x", "-k", "kernel or fused"]
+CORRECT = ["tests/scan/test_kernel_calls.py", "-q", "-x"]
 
 
 class PeepholeCell(Cell):
@@ -82,47 +81,6 @@ class Row:
     flops: float  # of a forward pass
     forward: dict[str, float]
     training: dict[str, float]
-
-
-# --------------------------------------------------------------------------------------------------- timing
-
-
-def alternating(contenders: dict[str, Callable[[], Any]], seconds: float = SECONDS) -> dict[str, float]:
-    """The median seconds of each contender; they take turns."""
-    slowest = 0.0
-    for run in contenders.values():
-        run()
-        begin = time.perf_counter()
-        run()
-        slowest = max(slowest, time.perf_counter() - begin)
-    rounds = max(5, min(200, math.ceil(seconds / slowest)))
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            begin = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(taken) for name, taken in times.items()}
-
-
-def forward_of(layer: nn.Module, x: Tensor) -> Callable[[], None]:
-    def run() -> None:
-        with torch.no_grad():
-            layer(x)
-
-    return run
-
-
-def training_of(layer: nn.Module, x: Tensor, gradient: Tensor) -> Callable[[], None]:
-    """Forward and back, to the gradients of every parameter and of the input."""
-    x = x.clone().requires_grad_()
-
-    def run() -> None:
-        x.grad = None
-        layer.zero_grad(set_to_none=True)
-        layer(x)[0].backward(gradient)
-
-    return run
 
 
 class Plain(nn.Module):
@@ -280,12 +238,14 @@ def say(name: str, row: Row) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", metavar="table", help=f"of {', '.join(TWINS)}, custom; all without")
+    parser.add_argument(
+        "tables", nargs="*", metavar="table", help=f"of {', '.join(TWINS)}, custom, around; all without"
+    )
     parser.add_argument("--threads", type=int, default=2, help="how many threads every contender has (default 2)")
     parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
     given = parser.parse_args()
-    if unknown := [name for name in given.tables if name not in (*TWINS, "custom")]:
-        parser.error(f"no table {unknown[0]}; there are: {', '.join(TWINS)}, custom")
+    if unknown := [name for name in given.tables if name not in (*TWINS, "custom", "around")]:
+        parser.error(f"no table {unknown[0]}; there are: {', '.join(TWINS)}, custom, around")
     torch.set_num_threads(given.threads)
     print("the kernels against the plain loop first", file=sys.stderr, flush=True)
     if subprocess.run([sys.executable, "-m", "pytest", *CORRECT], cwd=ROOT).returncode:
@@ -293,9 +253,12 @@ def main() -> int:
         return 1
     torch.manual_seed(0)
     most = peak()
-    wanted = given.tables or [*TWINS, "custom"]
+    wanted = given.tables or [*TWINS, "custom", "around"]
     tables: list[str] = []
     for name in wanted:
+        if name == "around":
+            tables += around()
+            continue
         rows = against_plain_loop(CUSTOM_SHAPES) if name == "custom" else against_twin(name, SHAPES)
         tables += table("A peephole LSTM, written by a user" if name == "custom" else name, rows, most)
     text = "\n".join(

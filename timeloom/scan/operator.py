@@ -36,11 +36,11 @@ def whole(x: Tensor) -> Rows:
 
 
 def apart(tensors: list[Tensor]) -> list[Tensor]:
-    """The same tensors, none in the memory of an earlier one: outputs of an operator may not share any."""
+    """The same tensors, each the whole of its memory: outputs of an operator may not share any."""
     seen: set[int] = set()
     out = []
     for tensor in tensors:
-        own = tensor.untyped_storage().data_ptr() not in seen
+        own = tensor.untyped_storage().data_ptr() not in seen and tensor.storage_offset() == 0
         out.append(tensor if own else tensor.clone())
         seen.add(out[-1].untyped_storage().data_ptr())
     return out

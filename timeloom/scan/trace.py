@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -52,6 +53,12 @@ FURTHER = [  # core ATen keeps these whole; the kernel wants their parts
     aten.t,
     aten.chunk,
 ]
+
+
+@cache
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """How torch's operations are made of primitive ones."""
+    return {**core_aten_decompositions(), **get_decompositions(FURTHER)}
 
 
 class NotTraceable(Exception):
@@ -114,12 +121,11 @@ def trace_step(cell: Cell, dtype: torch.dtype, all_states: bool) -> Trace:
         (y, new), backward = vjp(forward, x, state, parameters)[:2]
         return y, new, backward((grad_y, grad_state))
 
-    table: dict[Any, Callable[..., Any]] = {**core_aten_decompositions(), **get_decompositions(FURTHER)}
     width = cell.output_size + (sum(field.shape[1] for field in state) if all_states else 0)
     grad_y = torch.rand(rows, width, dtype=dtype)
     grad_state = tuple(torch.rand_like(field) for field in state)
     try:
-        module = make_fx(functionalize(joint), decomposition_table=table)(
+        module = make_fx(functionalize(joint), decomposition_table=decompositions())(
             x, state, parameters, buffers, grad_y, grad_state
         )
     except Exception as error:
