@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -179,37 +180,10 @@ def against_plain_loop(shapes: Sequence[tuple[int, int, int]]) -> list[Row]:
 
 
 def jax_lstm(shape: tuple[int, int, int]) -> tuple[float, float]:
-    """Seconds forward and of a training step of an LSTM by jax.lax.scan, compiled."""
-    import jax  # pyright: ignore[reportMissingImports]
-    import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
-
-    B, T, H = shape
-    draw = lambda *size: jnp.asarray(torch.randn(*size).numpy()) * 0.1  # noqa: E731
-    weights = {"input": draw(H, 4 * H), "recurrent": draw(H, 4 * H), "bias": draw(4 * H)}
-    x, gradient = draw(T, B, H), draw(T, B, H)
-
-    def layer(weights: Any, x: Any) -> Any:
-        projected = x @ weights["input"] + weights["bias"]
-
-        def step(state: Any, now: Any) -> Any:
-            h, c = state
-            i, f, g, o = jnp.split(now + h @ weights["recurrent"], 4, -1)
-            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-            h = jax.nn.sigmoid(o) * jnp.tanh(c)
-            return (h, c), h
-
-        zero = jnp.zeros((B, H))
-        return jax.lax.scan(step, (zero, zero), projected)[1]
-
-    forward = jax.jit(layer)
-    training = jax.jit(lambda w, x, g: jax.vjp(layer, w, x)[1](g))
-    times = alternating(
-        {
-            "forward": lambda: jax.block_until_ready(forward(weights, x)),
-            "training": lambda: jax.block_until_ready(training(weights, x, gradient)),
-        }
-    )
-    return times["forward"], times["training"]
+    """Seconds forward and of a training step of an LSTM by jax.lax.scan; in a process of its own, as it has threads."""
+    command = [sys.executable, str(Path(__file__).with_name("with_jax.py")), *map(str, shape)]
+    forward, training = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(forward), float(training)
 
 
 def table(name: str, rows: list[Row], most: float) -> list[str]:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def back_and_forth(layer: Recurrent, x: Tensor) -> list[Tensor]:
     return [y.detach(), *(p.grad for p in layer.parameters() if p.grad is not None)]
 
 
-def in_child(connection: multiprocessing.connection.Connection, layer: Recurrent, x: Tensor) -> None:
+def in_child(connection: Connection, layer: Recurrent, x: Tensor) -> None:
     torch.set_num_threads(1)  # as in a DataLoader's worker: torch's own threads do not outlive a fork
     connection.send([tensor.numpy() for tensor in back_and_forth(layer, x)])
 

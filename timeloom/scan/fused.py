@@ -65,13 +65,16 @@ class Fused:
     def kept(self) -> list[tuple[str, int, bool]]:
         """What `forward` keeps for the way back, in order: name, width, and whether it holds states."""
         p = self.plan
-        used = set(p.inputs_of([*p.backward, *p.after, *p.before_backward])) | set(p.saved)
+        used = {*p.inputs_of([*p.backward, *p.after, *p.before_backward]), *p.saved}
         arrays = self.train.arrays
         states = [(array_of(field), arrays[array_of(field)], True) for field in self.fields]
-        names = [name for name, node in self.train.filled.items() if node in used]
-        names += [str(node) for node in (*p.before, *p.read_out) if node in used and str(node) not in names]
-        nodes = {str(node): node for node in (*p.before, *p.read_out, *self.train.filled.values())}
-        return states + [(name, width_of(nodes[name]), False) for name in names]
+        return states + [(name, width_of(node), False) for name, node in self.by_name.items() if node in used]
+
+    @cached_property
+    def by_name(self) -> dict[str, fx.Node]:
+        """The nodes that can be kept, but for states."""
+        p = self.plan
+        return {str(node): node for node in (*p.before, *p.read_out, *self.train.filled.values())}
 
     @property
     def output_width(self) -> int:
@@ -106,9 +109,8 @@ class Fused:
         self.call("train" if keep else "infer", loop, flat, arrays, rows, (state, last), reverse, once)
         self.lay(flat, arrays, loop, rows, reverse)
         run_nodes(p.read_out, flat, t.rows, rows.count, once)
-        kept = (
-            [flat[self.by_name[name]] if name not in arrays else arrays[name] for name, *_ in self.kept] if keep else []
-        )
+        names = [name for name, *_ in self.kept] if keep else []
+        kept = [arrays[name] if name in arrays else flat[self.by_name[name]] for name in names]
         return rows.padded(flat[t.y]), last, kept
 
     def backward(
@@ -163,12 +165,6 @@ class Fused:
             found = ancestors([g for g, want in zip(gradients, wanted, strict=False) if want], set(p.after))
             self.wanted[wanted] = [node for node in p.after if node in found]
         return self.wanted[wanted]
-
-    @cached_property
-    def by_name(self) -> dict[str, fx.Node]:
-        """The nodes that can be kept, but for states."""
-        p = self.plan
-        return {str(node): node for node in (*p.before, *p.read_out, *self.train.filled.values())}
 
     def lay(self, flat: dict[fx.Node, Any], arrays: dict[str, Tensor], loop: Loop, rows: Rows, reverse: bool) -> None:
         """Put what the loop wrote under its nodes."""
