@@ -1,4 +1,4 @@
-"""An LSTM by jax.lax.scan, timed: `python bench/with_jax.py B T H` prints the seconds forward and of a training step."""
+"""An LSTM by jax.lax.scan: `python bench/with_jax.py B T H` prints the seconds forward and of a training step."""
 
 from __future__ import annotations
 
