@@ -197,6 +197,21 @@ def test_what_cannot_be_fused_runs_in_the_plain_loop_and_says_why_once() -> None
     assert "is not fused" in explain(cell)
 
 
+def test_half_precision_and_autocast_run_in_the_plain_loop_and_say_so_once() -> None:
+    class HalfCell(GRUCell):
+        pass
+
+    cell, x = HalfCell(3, 4), torch.randn(2, 2, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        with pytest.warns(UserWarning, match="HalfCell runs in the plain loop.*float32 or float64.*under autocast"):
+            y, _ = scan(cell, x)
+        assert_close(scan(cell, x)[0], y)  # no second warning: it would be an error here
+    assert torch.allclose(y.float(), scan(cell, x)[0], atol=0.02)
+    with pytest.warns(UserWarning, match=r"HalfCell runs in the plain loop.*this is of torch\.bfloat16 on cpu"):
+        y, _ = scan(cell.bfloat16(), x.bfloat16())
+    assert y.dtype == torch.bfloat16
+
+
 def test_a_cell_that_changes_is_traced_again() -> None:
     class ScaledCell(GRUCell):
         factor = 1.0

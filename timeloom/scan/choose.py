@@ -40,18 +40,23 @@ def plain_loop() -> Iterator[None]:
 
 def kernel_for(cell: Cell, x: Tensor, all_states: bool = False) -> tuple[Fused, Watch] | None:
     """The kernel that `scan` may use for this call, and the parameters to call it with; None for the plain loop."""
-    if not x.is_cpu or x.numel() == 0 or x.dtype not in FUSED_TYPES or must_be_plain():
+    if x.numel() == 0 or must_be_plain():
         return None
+    if not x.is_cpu or x.dtype not in FUSED_TYPES or torch.is_autocast_enabled("cpu"):
+        now = "under autocast" if x.is_cpu and x.dtype in FUSED_TYPES else f"of {x.dtype} on {x.device.type}"
+        return tell(cell, f"a kernel takes float32 or float64 on the CPU, and this is {now}")
     watch, kernels = known(cell)
     found = kernels.get((x.dtype, all_states))
     if found is None:
         found = kernels[x.dtype, all_states] = kernel_or_reason(cell, x.dtype, all_states, watch)
-    if isinstance(found, Fused):
-        return found, watch
-    if (type(cell), found) not in _told:
-        _told.add((type(cell), found))
-        warn_caller(f"{type(cell).__name__} runs in the plain loop, which is slower: {found}")
-    return None
+    return (found, watch) if isinstance(found, Fused) else tell(cell, found)
+
+
+def tell(cell: Cell, reason: str) -> None:
+    """Warn, once for each class and reason, that a cell runs in the plain loop."""
+    if (type(cell), reason) not in _told:
+        _told.add((type(cell), reason))
+        warn_caller(f"{type(cell).__name__} runs in the plain loop, which is slower: {reason}")
 
 
 def known(cell: Cell) -> tuple[Watch, dict[Any, Fused | str]]:
@@ -88,9 +93,4 @@ def fused_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool = False) ->
 
 def must_be_plain() -> bool:
     """Whether the plain loop is asked for, or a tracer or functional transform looks on, which must see the steps."""
-    return (
-        PLAIN.get()
-        or torch.is_autocast_enabled("cpu")
-        or _get_current_dispatch_mode() is not None
-        or peek_interpreter_stack() is not None
-    )
+    return PLAIN.get() or _get_current_dispatch_mode() is not None or peek_interpreter_stack() is not None

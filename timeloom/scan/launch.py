@@ -112,7 +112,7 @@ def step(cell: Cell, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     if torch.compiler.is_compiling() or torch.is_grad_enabled():
         return cell(x, state)
     stream = _streams.of.get(cell)
-    if stream is not None and stream.fits(x, state) and not must_be_plain():
+    if stream is not None and stream.fits(x, state) and not must_be_plain() and not torch.is_autocast_enabled("cpu"):
         return stream(x, state)
     check_input(cell, x, "B I")
     state = checked_state(cell, state, len(x))
