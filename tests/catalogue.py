@@ -13,7 +13,30 @@ import torch
 from torch import Tensor, nn
 
 from tests import oracles
-from timeloom.cells import ElmanCell, GRUCell, LSTMCell
+from timeloom.cells import (
+    CfCCell,
+    ClockworkCell,
+    CoRNNCell,
+    CoupledLSTMCell,
+    ElmanCell,
+    GRUCell,
+    GRUResetBeforeCell,
+    IndRNNCell,
+    IRNNCell,
+    JANETCell,
+    JordanCell,
+    LayerNormLSTMCell,
+    LiGRUCell,
+    LSTM1997Cell,
+    LSTMCell,
+    MGUCell,
+    MinGRUCell,
+    MinLSTMCell,
+    PeepholeLSTMCell,
+    SCRNCell,
+    SLSTMCell,
+    SRUCell,
+)
 from timeloom.scan import Cell
 
 
@@ -68,6 +91,37 @@ ENTRIES = [
     Entry("lstm", LSTMCell, oracles.lstm, nn.LSTM),
     Entry("lstm-no-bias", partial(LSTMCell, bias=False), oracles.lstm, partial(nn.LSTM, bias=False)),
     Entry("gru", GRUCell, oracles.gru, nn.GRU),
+    Entry("lstm-projected", partial(LSTMCell, proj_size=1), oracles.lstm_projected, partial(nn.LSTM, proj_size=1)),
+    Entry("irnn", IRNNCell, oracles.irnn),
+    Entry("jordan", JordanCell, oracles.jordan(np.tanh, lambda a: a)),
+    Entry(
+        "jordan-softmax",
+        partial(JordanCell, output_size=5, nonlinearity="sigmoid", output_activation="softmax"),
+        oracles.jordan(oracles.sigmoid, oracles.softmax),
+    ),
+    Entry(
+        "clockwork",
+        partial(ClockworkCell, periods=(1, 3)),
+        oracles.clockwork([(1, slice(0, 2)), (3, slice(2, 4))]),
+    ),
+    Entry("scrn", SCRNCell, oracles.scrn),
+    Entry("scrn-learned", partial(SCRNCell, context_size=3, learn_alpha=True), oracles.scrn),
+    Entry("indrnn", IndRNNCell, oracles.indrnn),
+    Entry("cornn", CoRNNCell, oracles.cornn),
+    Entry("lstm1997", LSTM1997Cell, oracles.lstm1997),
+    Entry("peephole-lstm", PeepholeLSTMCell, oracles.peephole_lstm),
+    Entry("coupled-lstm", CoupledLSTMCell, oracles.coupled_lstm),
+    Entry("layer-norm-lstm", LayerNormLSTMCell, oracles.layer_norm_lstm),
+    Entry("slstm", SLSTMCell, oracles.slstm),
+    Entry("janet", JANETCell, oracles.janet),
+    Entry("gru-reset-before", GRUResetBeforeCell, oracles.gru_reset_before),
+    Entry("mgu", MGUCell, oracles.mgu),
+    Entry("ligru", LiGRUCell, oracles.ligru),
+    Entry("cfc", CfCCell, oracles.cfc(timed=False)),
+    Entry("cfc-timed", partial(CfCCell, timed=True), oracles.cfc(timed=True)),
+    Entry("min-gru", MinGRUCell, oracles.min_gru),
+    Entry("min-lstm", MinLSTMCell, oracles.min_lstm),
+    Entry("sru", SRUCell, oracles.sru),
     Entry("average", AverageCell, oracles.average),
 ]
 
@@ -78,9 +132,17 @@ every_twin = pytest.mark.parametrize("entry", [e for e in ENTRIES if e.twin is n
 def build(entry: Entry, input_size: int = 3, hidden_size: int = 4, seed: int = 0) -> Cell:
     """The entry's cell in float64."""
     torch.manual_seed(seed)
-    return entry.make(input_size, hidden_size).double()
+    cell = entry.make(input_size, hidden_size).double()
+    with torch.no_grad():
+        for parameter in cell.parameters():  # many begin at 0, where a mistake in them would not show
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return cell
 
 
 def random_state(cell: Cell, batch_size: int) -> tuple[Tensor, ...]:
-    """A State of noise that asks for gradients."""
-    return cell.State(*(torch.randn_like(field).requires_grad_() for field in cell.initial_state(batch_size)))
+    """A State such as the cell comes to, after three steps of noise; it asks for gradients."""
+    state = cell.initial_state(batch_size)
+    with torch.no_grad():
+        for _ in range(3):
+            _, state = cell.step(torch.randn(batch_size, cell.input_size, dtype=state[0].dtype), state)
+    return cell.State(*(field.detach().clone().requires_grad_() for field in state))

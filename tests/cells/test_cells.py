@@ -96,6 +96,6 @@ def test_like_keeps_the_options_of_the_cells() -> None:
 
 
 def test_a_nonlinearity_nobody_knows_is_refused() -> None:
-    message = "ElmanCell: nonlinearity is 'sine', wanted one of tanh, relu, identity"
+    message = "ElmanCell: nonlinearity is 'sine', wanted one of tanh, relu, sigmoid, identity"
     with pytest.raises(UsageError, match=message):
         ElmanCell(2, 3, nonlinearity="sine")  # type: ignore[arg-type]

@@ -197,6 +197,33 @@ def test_what_cannot_be_fused_runs_in_the_plain_loop_and_says_why_once() -> None
     assert "is not fused" in explain(cell)
 
 
+def test_a_step_may_write_into_columns_and_read_the_last_ones() -> None:
+    class WritingCell(Cell):
+        class State(NamedTuple):
+            h: Tensor  # (B, H)
+
+        def __init__(self, input_size: int, hidden_size: int):
+            super().__init__()
+            self.input_size, self.hidden_size = input_size, hidden_size
+            self.input = nn.Linear(input_size, hidden_size)
+
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            a = self.input(x)
+            h = torch.tanh(a + state.h).clone()
+            h[:, 1:3] = a[:, 1:3] * x[:, -2:]
+            h[:, -1:] = 0.5
+            return nn.functional.pad(h[:, :-2], (1, 1)) * h + x[:, -1:], self.State(h)
+
+    cell, x = WritingCell(5, 6).double(), torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+    leaves = [x, *cell.parameters()]
+    found = scan(cell, x)[0]
+    with plain_loop():
+        wanted = scan(cell, x)[0]
+    assert_close(found, wanted)
+    mix = torch.randn_like(found)
+    assert_close(torch.autograd.grad(found, leaves, mix), torch.autograd.grad(wanted, leaves, mix))
+
+
 def test_half_precision_and_autocast_run_in_the_plain_loop_and_say_so_once() -> None:
     class HalfCell(GRUCell):
         pass

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
+from timeloom.cells import references
 from timeloom.cells.initial import uniform_by_width
-from timeloom.core import UsageError
+from timeloom.cells.nonlinearity import NONLINEARITIES, checked_nonlinearity
 from timeloom.scan import Cell
-
-
-def identity(a: Tensor) -> Tensor:
-    return a
-
-
-NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu, "identity": identity}
 
 
 class ElmanCell(Cell):
     """Elman's simple recurrent network: the hidden layer reads the input and itself one step earlier.
 
-        h' = f(W x + b + U h + c)    f one of tanh, relu, identity
+        h' = f(W x + b + U h + c)    f one of tanh, relu, sigmoid, identity
 
     Shapes: x (B, I), h (B, H) → h' (B, H). Parameters: H(I + H) + 2H.
     Source: Elman 1990, Finding Structure in Time, doi:10.1207/s15516709cog1402_1. Two biases as in torch.nn.RNN, where
-    Elman has one (their sum is the same model); he has the logistic function where f stands.
+    Elman has one (their sum is the same model); he has the logistic function where f stands. All begin evenly from
+    ±1/√H.
     """
+
+    gates = ("hidden",)
+    sources = (references.ELMAN,)
 
     class State(NamedTuple):
         h: Tensor  # (B, H)
@@ -36,18 +33,13 @@ class ElmanCell(Cell):
         self,
         input_size: int,
         hidden_size: int,
-        nonlinearity: Literal["tanh", "relu", "identity"] = "tanh",
+        nonlinearity: Literal["tanh", "relu", "sigmoid", "identity"] = "tanh",
         bias: bool = True,
     ):
         super().__init__()
-        if nonlinearity not in NONLINEARITIES:
-            raise UsageError(
-                f"ElmanCell: nonlinearity is {nonlinearity!r}, wanted one of {', '.join(NONLINEARITIES)}.\n"
-                "  Choose one of them, or write a cell of your own."
-            )
         self.input_size = input_size
         self.hidden_size = hidden_size
-        self.nonlinearity = nonlinearity
+        self.nonlinearity = checked_nonlinearity(self, "nonlinearity", nonlinearity)
         self.input = nn.Linear(input_size, hidden_size, bias)
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias)
         self.reset_parameters()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from timeloom.cells import references
 from timeloom.cells.initial import uniform_by_width
 from timeloom.scan import Cell
 
@@ -21,8 +22,11 @@ class GRUCell(Cell):
 
     Shapes: x (B, I), h (B, H) → h' (B, H). Parameters: 3H(I + H) + 6H.
     Source: Cho et al. 2014, arXiv:1406.1078, where r acts on h before the product with U_n. This variant, the gate
-    order (r, z, n) and two biases for each gate as in torch.nn.GRU.
+    order (r, z, n) and two biases for each gate as in torch.nn.GRU. All begin evenly from ±1/√H.
     """
+
+    gates = ("reset", "keep", "candidate")
+    sources = (references.GRU,)
 
     class State(NamedTuple):
         h: Tensor  # (B, H)

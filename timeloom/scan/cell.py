@@ -29,11 +29,18 @@ class Cell(nn.Module, ABC):
                 h = 0.9 * state.h + 0.1 * self.input(x)
                 return h, self.State(h)
 
+    Where layers shall drop or mask what the recurrence reads, name the modules that multiply the state in
+    `recurrent_products`; `self.recurrent` needs no naming.
+
     Override `output_size` where the cell emits another width than `hidden_size`, and `initial_state` where a field of
     the state has another shape than (B, H) or does not begin at zero. The first axis of every field is the batch.
     """
 
     State: ClassVar[type[Any]]
+    recurrent_products: ClassVar[tuple[str, ...]] = ("recurrent",)  # linear modules that multiply the state
+    counters: ClassVar[tuple[str, ...]] = ()  # fields of the state that count steps, which a layer leaves alone
+    gates: ClassVar[tuple[str, ...]] = ()  # what the rows of `input` are, H each
+    sources: ClassVar[tuple[str, ...]] = ()  # BibTeX of where the recurrence comes from
     input_size: int
     hidden_size: int
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]

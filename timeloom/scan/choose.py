@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -19,10 +20,12 @@ from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
 from timeloom.scan.plan import NotFusable
 from timeloom.scan.trace import NotTraceable
-from timeloom.scan.watch import Watch
+from timeloom.scan.watch import Watch, likeness
 from timeloom.scan.whereabouts import place_of
 
 PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
+_alike: OrderedDict[Any, Fused | str] = OrderedDict()  # what cells that are alike share, the last used last
+ALIKE = 128
 _kernels: WeakKeyDictionary[Cell, tuple[Watch, dict[Any, Fused | str]]] = WeakKeyDictionary()
 FUSED_TYPES = (torch.float32, torch.float64)
 _told: set[tuple[type, str]] = set()
@@ -81,7 +84,20 @@ def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool, watch: Wa
 
 
 def fused_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool = False) -> Fused | str:
-    """The cell's kernel, not built yet, or why it has none: the operation, and the line of the person's file."""
+    """The cell's kernel, not built yet, or why it has none. Cells that are alike are traced once."""
+    like = likeness(cell)
+    if like is None:
+        return traced_or_reason(cell, dtype, all_states)
+    key = (like, dtype, all_states)
+    found = _alike.pop(key, None) or traced_or_reason(cell, dtype, all_states)
+    _alike[key] = found
+    if len(_alike) > ALIKE:
+        _alike.popitem(last=False)
+    return found
+
+
+def traced_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool) -> Fused | str:
+    """A new kernel, or why there is none: the operation, and the line of the person's file."""
     try:
         return Fused(cell, dtype, all_states)
     except NotTraceable as error:

@@ -217,6 +217,10 @@ def check(node: fx.Node) -> None:
         reason = f"{node.target} takes every n-th column, or takes from the batch"
     elif node.target is ops.aten.cat.default and argument(node, 1, 0) not in (1, -1):
         reason = f"{node.target} joins along the batch"
+    elif node.target is ops.aten.constant_pad_nd.default and argument(node, 2, 0) != 0:
+        reason = f"{node.target} pads with another number than 0"
+    elif node.target is ops.aten.slice_scatter.default and argument(node, 5, 1) != 1:
+        reason = f"{node.target} writes every n-th column"
     elif node.target in ops.RESHAPES and not keeps_columns(node):
         reason = f"{node.target} moves columns about"
     if reason:

@@ -137,6 +137,7 @@ def trace_step(cell: Cell, dtype: torch.dtype, all_states: bool) -> Trace:
         at = place_of_error(error)
         raise NotTraceable(f"its step cannot be traced: {first}" + (f"\n  {at}" if at else "")) from error
     graph = module.graph
+    spell_out_numbers(module)
     if any(node.op == "get_attr" for node in graph.nodes):
         raise NotTraceable("its step uses a tensor that is neither parameter nor buffer; register it as a buffer")
     simplify(graph)
@@ -190,6 +191,8 @@ def simplify(graph: fx.Graph) -> None:
             or (node.target is aten.view.default and same_shape(node, node.args[0]))
         ):
             node.replace_all_uses_with(node.args[0])
+        elif node.target is aten.copy.default and same_shape(node, node.args[1]):
+            node.replace_all_uses_with(node.args[1])
         elif node.target is aten.permute.default:
             inner = node.args[0]
             if inner.op == "call_function" and inner.target is aten.permute.default and len(inner.args[1]) == 2:
@@ -201,6 +204,24 @@ def simplify(graph: fx.Graph) -> None:
     spell_out_variances(graph)
     share_equal_nodes(graph)
     graph.eliminate_dead_code()
+
+
+def spell_out_numbers(module: fx.GraphModule) -> None:
+    """Numbers that the step writes (h[:, 0] = 0.5) as constants of the graph; the tracer makes tensors of them."""
+    for node in list(module.graph.nodes):
+        if node.target is aten.lift_fresh_copy.default and node.args[0].op == "get_attr":
+            tensor = getattr(module, node.args[0].target)
+            if tensor.numel() == 1:
+                with module.graph.inserting_before(node):
+                    new = module.graph.call_function(aten.full.default, (list(tensor.shape), tensor.item()))
+                new.meta["val"] = tensor
+                node.replace_all_uses_with(new)
+        elif node.target is aten.copy.default and node.args[1].target is aten.full.default:
+            with module.graph.inserting_before(node):
+                new = module.graph.call_function(aten.full.default, (list(shape(node)), node.args[1].args[1]))
+            new.meta["val"] = node.meta["val"]
+            node.replace_all_uses_with(new)
+    module.graph.eliminate_dead_code()
 
 
 def spell_out_variances(graph: fx.Graph) -> None:

@@ -1,4 +1,4 @@
-"""Whether a cell still is what it was when its kernel was made."""
+"""Whether a cell still is what it was when its kernel was made, and whether two cells are alike."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+OURS = ("timeloom.", "torch.nn.")
 SIMPLE = {int, float, str, bool, type(None), torch.dtype}
 CONTAINERS = {tuple, list, dict}
 
@@ -46,3 +47,29 @@ class Watch:
             if repr(table.get(key)) != text:
                 return False
         return [tensor.shape for tensor in self.tensors] == self.shapes
+
+
+def likeness(cell: nn.Module) -> Any:
+    """What two cells with the same step have in common: classes, attributes, shapes; None where it cannot be told.
+
+    It can for cells whose every part is this library's or torch's: their steps read nothing but `self`. Another's may
+    read a global variable.
+    """
+    found: list[Any] = []
+    numbers: dict[int, int] = {}  # one tensor in two places is not the same as two tensors
+    for name, part in cell.named_modules():
+        kind, inside = type(part), vars(part)
+        if not kind.__module__.startswith(OURS) or inside["_forward_pre_hooks"] or inside["_forward_hooks"]:
+            return None
+        found.append((name, kind))
+        for key, tensor in (*inside["_parameters"].items(), *inside["_buffers"].items()):
+            if tensor is not None:
+                number = numbers.setdefault(id(tensor), len(numbers))
+                found.append((key, number, tensor.shape, tensor.dtype, tensor.device))
+        for key, value in inside.items():
+            if type(value) in SIMPLE or type(value) in CONTAINERS:
+                if not key.startswith("_"):
+                    found.append((key, repr(value)))
+            elif isinstance(value, Tensor) or callable(value):
+                return None
+    return tuple(found)

@@ -91,7 +91,7 @@ class Pass:
             if node in self.around.schedule.memory and self.readable(node):
                 continue
             if node.target in ops.PIECES and node in self.around.schedule.inside:
-                for start, piece in pieces(node):
+                for start, piece, _ in pieces(node):
                     step = gcd(step, start)
                     step = gcd(step, width_of(piece)) if piece is not None else step
             if node in self.around.schedule.inside:
@@ -132,8 +132,8 @@ class Pass:
         if node.target in ops.CONSTANTS:
             return literal(constant(node))
         if node.target in ops.PIECES:
-            start, piece = next((s, p) for s, p in reversed(pieces(node)) if offset >= s)
-            return "vec{}" if piece is None else self.value(piece, offset - start, row)
+            start, piece, first = next(found for found in reversed(pieces(node)) if offset >= found[0])
+            return "vec{}" if piece is None else self.value(piece, offset - start + first, row)
         name = f"{node}_{'scalar' if row else ''}{offset or ''}"
         self.declare("mask" if is_mask(node) else "vec", name, self.expression(node, offset, row), row)
         return name
@@ -198,23 +198,29 @@ class Pass:
         return self.pointers[key]
 
 
-def pieces(node: fx.Node) -> list[tuple[int, fx.Node | None]]:
-    """Where the parts of a `cat`, or of its inverse with zeros around, begin; None is zeros."""
+def pieces(node: fx.Node) -> list[tuple[int, fx.Node | None, int]]:
+    """What a value is put together from: the column where a part begins, the part (None is zeros), its first column."""
     if node.target is ops.aten.cat.default:
         starts, at = [], 0
         for part in node.args[0]:  # type: ignore[union-attr]
-            starts.append((at, part))
+            starts.append((at, part, 0))
             at += width_of(part)  # type: ignore[arg-type]
-        return starts  # type: ignore[return-value]
+        return starts
+    around: fx.Node | None = None
     if node.target is ops.aten.slice_scatter.default:
-        part, start = node.args[1], node.args[3] if len(node.args) > 3 else 0
+        base, part = node.args[:2]
+        at = node.args[3] if len(node.args) > 3 and node.args[3] is not None else 0
+        assert isinstance(base, fx.Node)
+        assert isinstance(at, int)
+        at = at + width_of(node) if at < 0 else at
+        around = None if base.target in ops.CONSTANTS and constant(base) == 0 else base
     else:
         part, pads = node.args[:2]
-        start = pads[0]  # type: ignore[index]
+        at = pads[0]  # type: ignore[index]
     assert isinstance(part, fx.Node)
-    at = int(start or 0)  # type: ignore[arg-type]
-    around: list[tuple[int, fx.Node | None]] = [(at, part), (at + width_of(part), None)]
-    return [(0, None), *around] if at else around
+    assert isinstance(at, int)
+    end = at + width_of(part)
+    return [*([(0, around, 0)] if at else []), (at, part, 0), (end, around, end)]
 
 
 def constant(node: fx.Node) -> float:

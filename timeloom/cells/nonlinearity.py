@@ -1,0 +1,36 @@
+"""The functions between layers that a cell lets choose."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from timeloom.core import UsageError
+from timeloom.scan import Cell
+
+
+def identity(a: Tensor) -> Tensor:
+    return a
+
+
+def softmax(a: Tensor) -> Tensor:
+    return torch.softmax(a, -1)
+
+
+NONLINEARITIES = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "identity": identity,
+    "softmax": softmax,
+}
+
+
+def checked_nonlinearity(cell: Cell, argument: str, name: str) -> str:
+    """The name, if there is a function of that name. Raises UsageError."""
+    if name not in NONLINEARITIES:
+        raise UsageError(
+            f"{type(cell).__name__}: {argument} is {name!r}, wanted one of {', '.join(NONLINEARITIES)}.\n"
+            "  Choose one of them, or write a cell of your own."
+        )
+    return name

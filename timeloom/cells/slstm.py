@@ -1,0 +1,63 @@
+"""The scalar memory of xLSTM."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from timeloom.cells import references
+from timeloom.cells.initial import standard
+from timeloom.scan import Cell
+
+
+class SLSTMCell(Cell):
+    """Long short-term memory with exponential gates, a normaliser, and a stabiliser that keeps them in range.
+
+        ĩ, f̃, z̃, õ = W x + U h + b
+        a  = log σ(f̃) + m                   m = log of the scale that c and n stand in
+        m' = max(a, ĩ)
+        c' = exp(a − m') ⊙ c + exp(ĩ − m') ⊙ tanh(z̃)
+        n' = exp(a − m') ⊙ n + exp(ĩ − m')
+        h' = σ(õ) ⊙ c' / n'
+
+    At the start c = n = 0, and a is ĩ, whatever m is: the stabiliser of an empty memory is minus infinity.
+
+    Shapes: x (B, I), h, c, n, m (B, H) → the same. Parameters: 4H(I + H) + 4H.
+    Begins with W as Glorot, U orthogonal, b = 0 but b_f = 1. Gate order (i, f, z, o).
+    Source: Beck et al. 2024, xLSTM: Extended Long Short-Term Memory, arXiv:2405.04517, equations 8 to 17, with the
+    logistic forget gate, one head, and none of the block around it.
+    """
+
+    gates = ("input", "forget", "candidate", "output")
+    sources = (references.XLSTM,)
+
+    class State(NamedTuple):
+        h: Tensor  # (B, H) what the outside sees
+        c: Tensor  # (B, H) what the cell remembers, times exp(−m)
+        n: Tensor  # (B, H) how much it has been given, times exp(−m)
+        m: Tensor  # (B, H) nats
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.input = nn.Linear(input_size, 4 * hidden_size, bias)
+        self.recurrent = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        standard(self)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        i, f, z, o = (self.input(x) + self.recurrent(state.h)).chunk(4, -1)  # each (B, H)
+        # n is 0 at the start and never again: from then on one of the two exponentials is 1.
+        a = torch.where(state.n == 0, i, F.logsigmoid(f) + state.m)
+        m = torch.maximum(a, i)
+        old, new = torch.exp(a - m), torch.exp(i - m)
+        c = old * state.c + new * torch.tanh(z)
+        n = old * state.n + new
+        h = torch.sigmoid(o) * c / n
+        return h, self.State(h, c, n, m)
