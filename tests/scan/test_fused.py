@@ -197,8 +197,8 @@ def test_what_cannot_be_fused_runs_in_the_plain_loop_and_says_why_once() -> None
     assert "is not fused" in explain(cell)
 
 
-def test_a_step_may_write_into_columns_and_read_the_last_ones() -> None:
-    class WritingCell(Cell):
+def test_a_step_may_read_the_last_columns_pad_and_make_numbers() -> None:
+    class PaddingCell(Cell):
         class State(NamedTuple):
             h: Tensor  # (B, H)
 
@@ -209,12 +209,11 @@ def test_a_step_may_write_into_columns_and_read_the_last_ones() -> None:
 
         def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
             a = self.input(x)
-            h = torch.tanh(a + state.h).clone()
-            h[:, 1:3] = a[:, 1:3] * x[:, -2:]
-            h[:, -1:] = 0.5
+            h = torch.tanh(a + state.h)
+            h = torch.cat([h[:, :1], a[:, 1:3] * x[:, -2:], torch.where(h > 0, h, torch.tensor(0.5))[:, 3:]], -1)
             return nn.functional.pad(h[:, :-2], (1, 1)) * h + x[:, -1:], self.State(h)
 
-    cell, x = WritingCell(5, 6).double(), torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+    cell, x = PaddingCell(5, 6).double(), torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
     leaves = [x, *cell.parameters()]
     found = scan(cell, x)[0]
     with plain_loop():

@@ -191,8 +191,6 @@ def simplify(graph: fx.Graph) -> None:
             or (node.target is aten.view.default and same_shape(node, node.args[0]))
         ):
             node.replace_all_uses_with(node.args[0])
-        elif node.target is aten.copy.default and same_shape(node, node.args[1]):
-            node.replace_all_uses_with(node.args[1])
         elif node.target is aten.permute.default:
             inner = node.args[0]
             if inner.op == "call_function" and inner.target is aten.permute.default and len(inner.args[1]) == 2:
@@ -207,7 +205,7 @@ def simplify(graph: fx.Graph) -> None:
 
 
 def spell_out_numbers(module: fx.GraphModule) -> None:
-    """Numbers that the step writes (h[:, 0] = 0.5) as constants of the graph; the tracer makes tensors of them."""
+    """Numbers that the step makes, as in torch.tensor(0.5), as constants of the graph; the tracer makes tensors of them."""
     for node in list(module.graph.nodes):
         if node.target is aten.lift_fresh_copy.default and node.args[0].op == "get_attr":
             tensor = getattr(module, node.args[0].target)
@@ -216,11 +214,6 @@ def spell_out_numbers(module: fx.GraphModule) -> None:
                     new = module.graph.call_function(aten.full.default, (list(tensor.shape), tensor.item()))
                 new.meta["val"] = tensor
                 node.replace_all_uses_with(new)
-        elif node.target is aten.copy.default and node.args[1].target is aten.full.default:
-            with module.graph.inserting_before(node):
-                new = module.graph.call_function(aten.full.default, (list(shape(node)), node.args[1].args[1]))
-            new.meta["val"] = node.meta["val"]
-            node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()
 
 
