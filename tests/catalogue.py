@@ -134,8 +134,9 @@ def build(entry: Entry, input_size: int = 3, hidden_size: int = 4, seed: int = 0
     torch.manual_seed(seed)
     cell = entry.make(input_size, hidden_size).double()
     with torch.no_grad():
-        for parameter in cell.parameters():  # many begin at 0, where a mistake in them would not show
-            parameter.add_(0.3 * torch.randn_like(parameter))
+        for parameter in cell.parameters():
+            if parameter.dim() == 1:  # biases, peepholes: many begin at 0, where a mistake in them would not show
+                parameter.add_(0.3 * torch.randn_like(parameter))
     return cell
 
 

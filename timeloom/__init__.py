@@ -35,6 +35,8 @@ ROOMS = {
 def __getattr__(name: str) -> Any:
     # Each name brings its room when it is first asked for: the command line answers before torch is loaded, and
     # whoever wants only a layer does not wait for what training needs.
+    if name in ("cells", "layers", "scan"):
+        return import_module(f"timeloom.{name}")
     if name in ROOMS:
         return getattr(import_module(ROOMS[name]), name)
     raise AttributeError(f"module 'timeloom' has no attribute {name!r}")

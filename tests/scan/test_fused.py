@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from typing import Any, NamedTuple
@@ -90,6 +91,7 @@ def results(cell: Cell, x: Tensor, lengths: list[int] | None, reverse: bool) -> 
     outputs = (y, *state)
     total = sum((out * torch.linspace(1, 2, out.numel(), dtype=out.dtype).view_as(out)).sum() for out in outputs)
     assert isinstance(total, Tensor)
+    total = total / max(1, y.shape[0] * y.shape[1])  # so that gradients are of the size of the numbers they come from
     found = torch.autograd.grad(total, [x, *cell.parameters()], materialize_grads=True)
     return (*outputs, *found)
 
@@ -221,6 +223,190 @@ def test_a_step_may_read_the_last_columns_pad_and_make_numbers() -> None:
     assert_close(found, wanted)
     mix = torch.randn_like(found)
     assert_close(torch.autograd.grad(found, leaves, mix), torch.autograd.grad(wanted, leaves, mix))
+
+
+def odd_cell(step: Any, **parts: Any) -> Cell:
+    """A cell in float64 of 4 inputs and 6 units, with two linear parts and what else is given."""
+
+    class OddCell(Cell):
+        class State(NamedTuple):
+            h: Tensor  # (B, H)
+
+        def __init__(self, input_size: int = 4, hidden_size: int = 6):
+            super().__init__()
+            self.input_size, self.hidden_size = input_size, hidden_size
+            self.input, self.recurrent = nn.Linear(4, 6), nn.Linear(6, 6)
+            for name, part in parts.items():
+                setattr(self, name, part)
+
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            h = step(self, x, state.h)
+            return h if isinstance(h, tuple) else (h, self.State(h))
+
+    torch.manual_seed(0)
+    return OddCell().double()
+
+
+def plain(cell: Any, x: Tensor, h: Tensor) -> Tensor:
+    return torch.tanh(cell.input(x) + cell.recurrent(h))
+
+
+ODD = {
+    "a raw parameter from the right": (
+        lambda c, x, h: torch.tanh(c.input(x) + h @ c.weight),
+        lambda: {"weight": nn.Parameter(torch.randn(6, 6))},
+    ),
+    "a part by two names": (
+        lambda c, x, h: torch.tanh(c.input(x) + c.again(h) + c.recurrent(h)),
+        lambda: {"again": nn.Sequential(part := nn.Linear(6, 6)), "once_more": part},
+    ),
+    "masks in arithmetic": (
+        lambda c, x, h: plain(c, x, h) * (h > 0) + (~((h > 0) * (c.input(x) > 0))).to(x.dtype),
+        dict,
+    ),
+    "a parameter for all sequences": (
+        lambda c, x, h: plain(c, torch.cat([x[:, :2], c.extra.expand(len(x), -1)], -1), h),
+        lambda: {"extra": nn.Parameter(torch.randn(2))},
+    ),
+    "a deviation over another axis": (
+        lambda c, x, h: torch.tanh(c.input(x) + nn.functional.linear(h, c.weight / c.weight.std(0))),
+        lambda: {"weight": nn.Parameter(torch.randn(6, 6))},
+    ),
+    "the largest of a row": (lambda c, x, h: plain(c, x, h) - h.amax(-1, keepdim=True), dict),
+    "activations": (
+        lambda c, x, h: nn.functional.silu(plain(c, x, h)) + nn.functional.logsigmoid(h) + torch.lerp(h, x[:, :1], 0.3),
+        dict,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(ODD))
+def test_odd_steps_are_fused_and_equal_to_the_plain_loop(name: str) -> None:
+    step, parts = ODD[name]
+    cell = odd_cell(step, **parts())
+    kinds = [type(p) for p in cell.parameters()]
+    x = torch.randn(5, 3, 4, dtype=torch.float64, requires_grad=True)
+    leaves = [x, *(p for n, p in cell.named_parameters() if "recurrent" in n or "weight" in n)]
+    results = []
+    for way in contextlib.nullcontext, plain_loop:
+        with way():  # a warning, as of a plain loop, would be an error
+            y, final = scan(cell, x, lengths=[5, 2, 0])
+            gradients = torch.autograd.grad(y.square().sum() + final.h.sum(), leaves, allow_unused=True)
+            results.append((y, final.h, *(torch.zeros(1).double() if g is None else g for g in gradients)))
+    assert_close(*results)
+    assert [type(p) for p in cell.parameters()] == kinds == [nn.Parameter] * len(kinds)
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (lambda c, x, h: plain(c, x + torch.randn_like(x), h), "draws random numbers"),
+        (lambda c, x, h: plain(c, x, h) / len(x), "computes with the size of the batch"),
+        (lambda c, x, h: plain(c, x, h).float().double(), "computes in torch.float32 beside torch.float64"),
+        (lambda c, x, h: plain(c, x.flip(0), h), "flip"),
+        (lambda c, x, h: setattr(c, "last", h) or plain(c, x, h), "writes to self.last"),
+    ],
+)
+def test_what_a_kernel_would_do_otherwise_is_left_to_the_plain_loop(step: Any, why: str) -> None:
+    cell, x = odd_cell(step, last=None), torch.randn(5, 3, 4, dtype=torch.float64)
+    with pytest.warns(UserWarning, match=why):
+        scan(cell, x)
+
+
+def test_states_may_swap() -> None:
+    class SwappingCell(Cell):
+        class State(NamedTuple):
+            a: Tensor  # (B, H)
+            b: Tensor  # (B, H)
+
+        def __init__(self, input_size: int, hidden_size: int):
+            super().__init__()
+            self.input_size, self.hidden_size = input_size, hidden_size
+            self.input = nn.Linear(input_size, hidden_size)
+
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            return state.a, self.State(state.b, 0.5 * state.a + self.input(x))
+
+    cell, x = SwappingCell(4, 6).double(), torch.randn(5, 3, 4, dtype=torch.float64, requires_grad=True)
+    leaves, results = [x, *cell.parameters()], []
+    for way in contextlib.nullcontext, plain_loop:
+        with way():
+            y, final = scan(cell, x)
+            results.append((y, *torch.autograd.grad(y.sum() + final.b.square().sum(), leaves)))
+    assert_close(*results)
+
+
+def test_what_a_step_reads_elsewhere_is_looked_at_again() -> None:
+    class Settings:
+        def __init__(self) -> None:
+            self.scale = 1.0
+
+    cell: Any = odd_cell(lambda c, x, h: c.settings.scale * c.act(plain(c, x, h)), settings=Settings(), act=torch.tanh)
+    x = torch.randn(5, 3, 4, dtype=torch.float64)
+    for change in (
+        lambda: setattr(cell.settings, "scale", 2.0),
+        lambda: setattr(cell, "act", torch.sigmoid),
+        lambda: cell.input.weight.data.mul_(2),
+    ):
+        change()
+        y, _ = scan(cell, x)
+        with plain_loop():
+            assert_close(y, scan(cell, x)[0])
+
+
+def test_states_and_gradients_of_any_layout() -> None:
+    cell, x = odd_cell(plain), torch.randn(5, 3, 4, dtype=torch.float64)
+    h = torch.randn(6, 3, dtype=torch.float64).t().requires_grad_()
+    results = []
+    for way in contextlib.nullcontext, plain_loop:
+        with way():
+            _, final = scan(cell, x, cell.State(h))
+            results.append((final.h, *torch.autograd.grad(final.h.t().contiguous().square().sum(), h)))
+    assert_close(*results)
+
+
+def test_an_output_that_is_the_input_is_the_callers_own() -> None:
+    cell = odd_cell(lambda c, x, h: (x, c.State(plain(c, x, h))))
+    type(cell).output_size = property(lambda self: 4)  # type: ignore[method-assign, assignment]
+    x = torch.randn(5, 3, 4, dtype=torch.float64)
+    kept = x.clone()
+    with torch.no_grad():
+        scan(cell, x)[0].zero_()
+    assert torch.equal(x, kept)
+
+
+def test_a_cell_without_parameters_takes_states_of_its_own_type_only() -> None:
+    class MeanCell(Cell):
+        class State(NamedTuple):
+            h: Tensor  # (B, H)
+
+        def __init__(self, input_size: int, hidden_size: int):
+            super().__init__()
+            self.input_size, self.hidden_size = input_size, hidden_size
+
+        def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            h = 0.9 * state.h + 0.1 * x
+            return h, self.State(h)
+
+    cell, x = MeanCell(6, 6), torch.randn(5, 3, 6)
+    state = cell.State(torch.randn(3, 6, dtype=torch.float64))
+    with pytest.warns(UserWarning, match="its state is of torch.float64"):
+        y, _ = scan(cell, x, state)
+    with plain_loop():
+        assert_close(y, scan(cell, x, state)[0])
+
+
+def test_threads_may_be_the_first_to_use_a_cell() -> None:
+    cell, x = odd_cell(plain), torch.randn(5, 3, 4, dtype=torch.float64)
+    found: list[Tensor] = []
+    threads = [threading.Thread(target=lambda: found.append(scan(cell, x)[0].detach())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with plain_loop():
+        assert_close(tuple(found), (scan(cell, x)[0].detach(),) * 4)
+    assert all(type(p) is nn.Parameter for p in cell.parameters())
 
 
 def test_half_precision_and_autocast_run_in_the_plain_loop_and_say_so_once() -> None:

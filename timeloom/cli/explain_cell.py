@@ -34,6 +34,9 @@ def run(argv: Sequence[str]) -> int:
     options = parse(parser, argv)
     if options.dtype not in TYPES:
         raise UsageError(f"--dtype is {options.dtype!r}, wanted one of {', '.join(TYPES)}")
+    for size in ("input_size", "hidden_size"):
+        if getattr(options, size) < 1:
+            raise UsageError(f"--{size} is {getattr(options, size)}, wanted 1 or more")
     cell = build(options.cell, {"input_size": options.input_size, "hidden_size": options.hidden_size})
     print(explain(cell.to(TYPES[options.dtype]), TYPES[options.dtype], dump=options.source))
     return 0
@@ -45,15 +48,28 @@ def build(name: str, sizes: dict[str, int]) -> Cell:
     if not colon or not module_name or not class_name:
         raise UsageError(f"{name!r} names no class; wanted module:Class or file.py:Class, as timeloom.cells:LSTMCell")
     found = getattr(module_of(module_name), class_name, None)
-    if not (inspect.isclass(found) and issubclass(found, Cell)):
-        what = f"{module_name} has no such class" if found is None else f"{class_name} is no Cell"
+    if found is None or not is_cell(found):
+        there = [key for key, value in vars(module_of(module_name)).items() if is_cell(value)]
+        what = f"{module_name} has no such class" if found is None else f"{class_name} is no cell"
+        what += f"; its cells are {', '.join(there)}" if there else "; it has no cells"
         raise UsageError(f"{name}: {what}")
     taken = inspect.signature(found.__init__).parameters
     arguments: dict[str, Any] = {key: size for key, size in sizes.items() if key in taken}
+    given = ", ".join(f"{key}={value}" for key, value in arguments.items())
     try:
-        return found(**arguments)
+        cell = found(**arguments)
     except Exception as error:
-        raise UsageError(f"{name}: building it with {arguments} failed: {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{name}: {class_name}({given}) failed: {type(error).__name__}: {error}\n"
+            "  Give what else it takes a default, or name a subclass that does."
+        ) from error
+    if missing := [size for size in sizes if not hasattr(cell, size)]:
+        raise UsageError(f"{name}: its __init__ does not set self.{missing[0]}, which every cell has")
+    return cell
+
+
+def is_cell(value: Any) -> bool:
+    return inspect.isclass(value) and issubclass(value, Cell) and not inspect.isabstract(value)
 
 
 def module_of(name: str) -> Any:
@@ -66,6 +82,7 @@ def module_of(name: str) -> Any:
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"there is no file {name}")
+        sys.path.insert(0, str(path.parent.resolve()))  # as Python does for a script, so that its neighbours are found
         own_name = f"cells_of_{path.stem}"  # a file named torch.py shall not stand for torch
         spec = importlib.util.spec_from_file_location(own_name, path)
         assert spec is not None
@@ -76,5 +93,5 @@ def module_of(name: str) -> Any:
         return module
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error

@@ -21,6 +21,11 @@ def check_last_axis(tensor: Tensor, size: int, *, owner: str, what: str, names: 
     `names` are the letters of the wanted axes, the last one being the axis that must have `size` features.
     """
     letters = names.split()
+    if not isinstance(tensor, Tensor):
+        raise ShapeError(
+            f"{owner}: {what} is a {type(tensor).__name__}, wanted a tensor ({', '.join(letters)}).\n"
+            "  Make it a tensor, as with torch.as_tensor."
+        )
     wanted = "(" + ", ".join([*letters[:-1], f"{letters[-1]}={size}"]) + ")"
     if tensor.dim() != len(letters):
         raise ShapeError(

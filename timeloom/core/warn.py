@@ -7,7 +7,14 @@ import warnings
 from pathlib import Path
 
 PACKAGE = str(Path(__file__).parent.parent)
-OF_A_LAYER = str(Path("torch", "nn", "modules", "module.py"))  # nn.Module.__call__
+BETWEEN = (  # nn.Module.__call__, autograd, cached properties
+    str(Path("torch", "nn", "modules", "module.py")),
+    str(Path("torch", "autograd", "function.py")),
+    str(Path("torch", "autograd", "graph.py")),
+    str(Path("torch", "autograd", "__init__.py")),
+    str(Path("torch", "_tensor.py")),
+    "functools.py",
+)
 
 
 def warn_caller(message: str) -> None:
@@ -20,4 +27,4 @@ def warn_caller(message: str) -> None:
 
 def is_between(file: str) -> bool:
     """Whether a line of `file` only stands between the caller and the cause."""
-    return file.startswith(PACKAGE) or file.endswith(OF_A_LAYER)
+    return file.startswith(PACKAGE) or file.endswith(BETWEEN)

@@ -31,6 +31,9 @@ class CannotBuild(Exception):
 @cache
 def compiler() -> str | None:
     """The first of $CXX, c++, g++ and clang++ that is there."""
+    chosen = os.environ.get("CXX")
+    if chosen and not shutil.which(chosen):
+        warn_caller(f"$CXX names {chosen}, which is not there; another compiler is taken if there is one")
     for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
         if name and shutil.which(name):
             return shutil.which(name)
@@ -77,9 +80,15 @@ def build(text: str) -> ctypes.CDLL:
             "name another folder by $TIMELOOM_CACHE"
         )
     try:
-        return loaded_from(Path(tempfile.mkdtemp(prefix="timeloom-")) / f"{key}.so", text, tool, flags)
+        return loaded_from(Path(own_folder().name) / f"{key}.so", text, tool, flags)
     except OSError as error:
         raise CannotBuild(f"there is no folder to build a kernel in ({reason(error)})") from error
+
+
+@cache
+def own_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="timeloom-")
 
 
 def loaded_from(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> ctypes.CDLL:
@@ -89,7 +98,7 @@ def loaded_from(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> cty
         compile_into(path, text, tool, flags)
         library = load_verified(path)
     if library is None:
-        raise CannotBuild(f"what {tool} made at {path} cannot be loaded")
+        raise CannotBuild(f"what {tool} made at {path} cannot be loaded; wanted a C++ compiler, as g++ or clang++")
     return library
 
 
@@ -101,7 +110,9 @@ def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> No
         source.write_text(text, encoding="utf-8")
         done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
         if done.returncode:
-            raise CannotBuild(f"{tool} failed:\n{done.stderr.strip()[:2000]}")
+            chosen = ", which $CXX names," if os.environ.get("CXX") else ""
+            said = done.stderr.strip()[:2000] or f"it ended with {done.returncode} and said nothing"
+            raise CannotBuild(f"{tool}{chosen} failed:\n{said}")
         with made.open("ab") as file:  # a loader does not look behind the end
             file.write(SEAL + hashlib.sha256(made.read_bytes()).digest())
         os.replace(made, path)

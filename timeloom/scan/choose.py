@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -15,10 +16,10 @@ from torch._C._functorch import peek_interpreter_stack  # pyright: ignore[report
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from timeloom.core.warn import warn_caller
+from timeloom.scan.allowed import NotFusable
 from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
-from timeloom.scan.plan import NotFusable
 from timeloom.scan.trace import NotTraceable
 from timeloom.scan.watch import Watch, likeness
 from timeloom.scan.whereabouts import place_of
@@ -26,6 +27,7 @@ from timeloom.scan.whereabouts import place_of
 PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
 _alike: OrderedDict[Any, Fused | str] = OrderedDict()  # what cells that are alike share, the last used last
 ALIKE = 128
+_making = threading.Lock()  # the tracer is not made for two threads
 _kernels: WeakKeyDictionary[Cell, tuple[Watch, dict[Any, Fused | str]]] = WeakKeyDictionary()
 FUSED_TYPES = (torch.float32, torch.float64)
 _told: set[tuple[type, str]] = set()
@@ -41,23 +43,30 @@ def plain_loop() -> Iterator[None]:
         PLAIN.reset(token)
 
 
-def kernel_for(cell: Cell, x: Tensor, all_states: bool = False) -> tuple[Fused, Watch] | None:
-    """The kernel that `scan` may use for this call, and the parameters to call it with; None for the plain loop."""
+def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False) -> tuple[Fused, Watch] | str:
+    """The kernel that `scan` may use for this call, and the parameters to call it with; or why the loop is plain.
+
+    An empty reason needs no warning.
+    """
     if x.numel() == 0 or must_be_plain():
-        return None
+        return ""
+    if other := [field for field in state if field.dtype != x.dtype or field.device != x.device]:
+        return f"its state is of {other[0].dtype} on {other[0].device}, x of {x.dtype} on {x.device}"
     if not x.is_cpu or x.dtype not in FUSED_TYPES or torch.is_autocast_enabled("cpu"):
         now = "under autocast" if x.is_cpu and x.dtype in FUSED_TYPES else f"of {x.dtype} on {x.device.type}"
-        return tell(cell, f"a kernel takes float32 or float64 on the CPU, and this is {now}")
+        return f"a kernel takes float32 or float64 on the CPU, and this is {now}"
     watch, kernels = known(cell)
     found = kernels.get((x.dtype, all_states))
     if found is None:
-        found = kernels[x.dtype, all_states] = kernel_or_reason(cell, x.dtype, all_states, watch)
-    return (found, watch) if isinstance(found, Fused) else tell(cell, found)
+        with _making:
+            found = kernels.get((x.dtype, all_states)) or kernel_or_reason(cell, x.dtype, all_states, watch)
+            kernels[x.dtype, all_states] = found
+    return (found, watch) if isinstance(found, Fused) else found
 
 
 def tell(cell: Cell, reason: str) -> None:
-    """Warn, once for each class and reason, that a cell runs in the plain loop."""
-    if (type(cell), reason) not in _told:
+    """Warn, once for each class and reason, that a cell ran in the plain loop."""
+    if reason and (type(cell), reason) not in _told:
         _told.add((type(cell), reason))
         warn_caller(f"{type(cell).__name__} runs in the plain loop, which is slower: {reason}")
 

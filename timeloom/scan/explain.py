@@ -8,8 +8,10 @@ from operator import getitem
 import torch
 from torch import fx
 
+from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.choose import fused_or_reason
+from timeloom.scan.fused import Fused
 from timeloom.scan.ops import shape
 from timeloom.scan.plan import Plan, is_list
 
@@ -17,10 +19,17 @@ from timeloom.scan.plan import Plan, is_list
 def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = False) -> str:
     """Say in words what the kernel of `cell` does, or why it has none; with `dump`, the C++ of its loops after it.
 
-    Nothing is compiled unless the cell is run.
+    The step is run once, so that its mistakes show, and the kernel is built. Raises ShapeError.
     """
     name = type(cell).__name__
+    with torch.no_grad():
+        cell(torch.zeros(2, cell.input_size, dtype=dtype))
     fused = fused_or_reason(cell, dtype)
+    if isinstance(fused, Fused) and not dump:
+        try:
+            _ = fused.library
+        except CannotBuild as error:
+            fused = str(error)
     if isinstance(fused, str):
         return f"{name} is not fused and runs in the plain loop: {fused}"
     words = Words(fused.plan, fused.fields)

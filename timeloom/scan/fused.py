@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from timeloom.scan.allowed import width_of
 from timeloom.scan.build import build, native_text, threads
-from timeloom.scan.bulk import empty, run_nodes
+from timeloom.scan.bulk import actual, empty, run_nodes
 from timeloom.scan.cell import Cell
 from timeloom.scan.kernels import Loop, array_of, back_loop, forward_loop
 from timeloom.scan.ops import shape
 from timeloom.scan.plan import Plan, ancestors, plan
 from timeloom.scan.rows import Rows
-from timeloom.scan.schedule import width_of
 from timeloom.scan.trace import trace
 
 
@@ -105,13 +105,14 @@ class Fused:
         for name in map(array_of, self.fields):
             if name in loop.arrays:
                 arrays[name] = empty((rows.B + rows.count, loop.arrays[name]), x)
-        last = [torch.empty_like(field) for field in state]
+        last = [field.new_empty(field.shape) for field in state]
         self.call("train" if keep else "infer", loop, flat, arrays, rows, (state, last), reverse, once)
         self.lay(flat, arrays, loop, rows, reverse)
         run_nodes(p.read_out, flat, t.rows, rows.count, once)
         names = [name for name, *_ in self.kept] if keep else []
         kept = [arrays[name] if name in arrays else flat[self.by_name[name]] for name in names]
-        return rows.padded(flat[t.y]), last, kept
+        y = rows.padded(actual(t.y, flat, t.rows, rows.count))
+        return y.clone() if t.y is t.x else y, last, kept  # what comes out is the caller's to write to
 
     def backward(
         self,
@@ -140,7 +141,7 @@ class Fused:
                 arrays[name] = empty((rows.count, width), x)
             else:
                 arrays[name] = saved[name] if name in saved else by_name[name]
-        initial = [torch.empty_like(gradient) for gradient in grad_last]
+        initial = [gradient.new_empty(gradient.shape) for gradient in grad_last]
         self.call("back", self.back, flat, arrays, rows, (grad_last, initial), reverse)
         self.lay(flat, arrays, self.back, rows, reverse)
         run_nodes(self.after(wanted), flat, t.rows, rows.count)
@@ -205,7 +206,7 @@ class Fused:
         kernel = loop.kernel
         matrices = [values[node] for node in kernel.matrices]
         tensors = [arrays[name].contiguous() for name in kernel.arrays]
-        tensors += [values[node].contiguous() for node in kernel.vectors]
+        tensors += [values[node].to(self.dtype).contiguous() for node in kernel.vectors]
         tensors += matrices
         for came, goes in zip(*states, strict=True):
             tensors += (came.contiguous(), goes)

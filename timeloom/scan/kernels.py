@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from torch import fx
 
 from timeloom.scan import ops
+from timeloom.scan.allowed import width_of
 from timeloom.scan.plan import Plan
 from timeloom.scan.render.frame import Kernel, State, Writer
-from timeloom.scan.schedule import Place, schedule, width_of
+from timeloom.scan.schedule import Place, schedule
 
 
 @dataclass
@@ -104,7 +105,7 @@ def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:
         loop.states.append(State(name, width, whole=False))
     inside = set(plan.backward)
     for node in [*plan.inputs_of(plan.after), t.grad_x]:
-        if node in inside:
+        if node in inside or node in t.grad_state:
             loop.fills(node)
     order = schedule(plan.backward, loop.memory, loop.outputs)
     loop.kernel = Writer("back", order, loop.arrays, loop.states, back=True).kernel()

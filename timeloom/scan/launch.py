@@ -13,7 +13,7 @@ from torch import Tensor
 from timeloom.core import check_lengths
 from timeloom.scan import loop
 from timeloom.scan.cell import Cell, check_input, checked_state, checked_step
-from timeloom.scan.choose import kernel_for, must_be_plain
+from timeloom.scan.choose import kernel_for, must_be_plain, tell
 from timeloom.scan.operation import run_fused
 from timeloom.scan.operator import run_compiled
 from timeloom.scan.stream import Stream, step_fused
@@ -96,9 +96,10 @@ def scan(
                 return found if all_states else found[:2]
         else:
             torch._dynamo.graph_break()  # the rows of a ragged batch are not known before it runs
-    found = kernel_for(cell, x, all_states)
-    if found is None:
+    found = kernel_for(cell, x, state, all_states)
+    if isinstance(found, str):
         y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
+        tell(cell, found)  # afterwards: what is wrong with the step itself comes as an error, and needs no warning
     else:
         y, final, states = run_fused(found[0], found[1].tensors, cell, x, state, lengths, reverse, all_states)
     return (y, final, states) if all_states else (y, final)
@@ -116,9 +117,11 @@ def step(cell: Cell, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         return stream(x, state)
     check_input(cell, x, "B I")
     state = checked_state(cell, state, len(x))
-    found = kernel_for(cell, x)
-    if found is None:
-        return checked_step(cell, x, state)
-    if Stream.can(found[0]):
+    found = kernel_for(cell, x, state)
+    if isinstance(found, str):
+        result = checked_step(cell, x, state)
+        tell(cell, found)
+        return result
+    if Stream.can(*found):
         _streams.of[cell] = Stream(*found, cell, x, state)
     return step_fused(*found, cell, x, state)

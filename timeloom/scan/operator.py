@@ -5,13 +5,14 @@ Eager code runs `operation.Scan` instead: a call through the dispatcher takes lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from timeloom.scan.cell import Cell
-from timeloom.scan.choose import kernel_for
+from timeloom.scan.choose import kernel_for, tell
 from timeloom.scan.fused import Fused
 from timeloom.scan.operation import shared_out
 from timeloom.scan.rows import Rows
@@ -22,8 +23,9 @@ _numbered: list[Fused] = []  # an operator takes numbers and tensors, so compile
 @torch.compiler.assume_constant_result
 def kernel_number(cell: Cell, dtype: torch.dtype, all_states: bool) -> int:
     """The place of the cell's kernel in the list of those that compiled code uses; -1 where it has none."""
-    found = kernel_for(cell, torch.zeros(1, 1, max(1, cell.input_size), dtype=dtype), all_states)
-    if found is None:
+    found = kernel_for(cell, torch.zeros(1, 1, max(1, cell.input_size), dtype=dtype), all_states=all_states)
+    if isinstance(found, str):
+        tell(cell, found)
         return -1
     if found[0] not in _numbered:
         _numbered.append(found[0])
@@ -35,9 +37,9 @@ def whole(x: Tensor) -> Rows:
     return Rows(T, B, T, T * B)
 
 
-def apart(tensors: list[Tensor]) -> list[Tensor]:
-    """The same tensors, each the whole of its memory: outputs of an operator may not share any."""
-    seen: set[int] = set()
+def apart(tensors: list[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The same tensors, each the whole of its memory: outputs of an operator may not share any, nor an input's."""
+    seen = {tensor.untyped_storage().data_ptr() for tensor in inputs}
     out = []
     for tensor in tensors:
         own = tensor.untyped_storage().data_ptr() not in seen and tensor.storage_offset() == 0
@@ -53,7 +55,7 @@ def scan_operator(
     """y (T, B, O), the last states, and with `keep` what the way back needs; x (T, B, I), every sequence T steps."""
     fused = _numbered[kernel]
     y, last, kept = fused.forward(x, state, parameters, whole(x), reverse=reverse, keep=keep)
-    return apart([*kept, y, *last])[len(kept) :] + kept
+    return apart([*kept, y, *last], [x, *state])[len(kept) :] + kept
 
 
 @scan_operator.register_fake
@@ -82,7 +84,7 @@ def scan_backward_operator(
     )
     assert grad_x is not None
     gradients = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=False)]
-    return apart([grad_x, *initial, *gradients])
+    return apart([grad_x, *initial, *gradients], [x, grad_y, *grad_last])
 
 
 @scan_backward_operator.register_fake

@@ -72,6 +72,15 @@ COMPARISONS: dict[Any, str] = {
     aten.bitwise_or.Tensor: "{0} | {1}",
     aten.bitwise_not.default: "~{0}",
 }
+LOGICAL = {
+    aten.logical_and.default,
+    aten.logical_or.default,
+    aten.logical_not.default,
+    aten.bitwise_and.Tensor,
+    aten.bitwise_or.Tensor,
+    aten.bitwise_not.default,
+}
+CASTS = {aten._to_copy.default, prims.convert_element_type.default}
 COSTLY = {  # results worth keeping for the way back, rather than computing them again
     aten.exp.default,
     aten.log.default,

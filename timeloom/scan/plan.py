@@ -13,16 +13,9 @@ from dataclasses import dataclass, field
 from torch import fx
 
 from timeloom.scan import ops
+from timeloom.scan.allowed import NotFusable, check
 from timeloom.scan.ops import shape
 from timeloom.scan.trace import Trace
-
-
-class NotFusable(Exception):
-    """The step has an operation that the kernel cannot do; the message names it, `node` is it."""
-
-    def __init__(self, message: str, node: fx.Node):
-        super().__init__(message)
-        self.node = node
 
 
 @dataclass
@@ -55,10 +48,16 @@ def plan(trace: Trace) -> Plan:
     stateful = reached_from(nodes, state)
     backward = reached_from(nodes, gradient)
     result.fixed = [node for node in nodes if node not in rowwise and node.target not in ops.CONSTANTS]
+    spread = {node for node in result.fixed if has_rows(node, trace.rows)}  # a parameter, once for each sequence
+    rowwise |= spread | reached_from(nodes, spread)
+    result.fixed = [node for node in result.fixed if node not in rowwise]
     contracted = {node for node in nodes if node in rowwise and not has_rows(node, trace.rows)}
     beyond = reached_from(nodes, contracted) | contracted  # sums over the batch, and what follows from them
 
+    proper = ancestors([trace.y, *trace.next_state], rowwise)
     way = [node for node in nodes if node in rowwise and node not in backward]
+    derived = {node for node in way if node in beyond and node not in proper}  # x transposed, for a weight's gradient
+    way = [node for node in way if node not in derived]
     if any(node in beyond for node in way if not is_list(node)):
         first = next(node for node in way if node in beyond and not is_list(node))
         raise NotFusable(f"{first.target} mixes the sequences of a batch", first)
@@ -81,11 +80,15 @@ def plan(trace: Trace) -> Plan:
     feeding = ancestors(list(trace.grad_initial), set(back))
     later = {n for n in products if n not in feeding and n not in taken}
     later |= reached_from(back, later)
-    result.after = [n for n in back if (n in beyond or n in later) and n not in taken]
+    result.after = [n for n in nodes if n in derived or (n in backward and (n in beyond or n in later))]
+    result.after = [n for n in result.after if n not in taken]
     taken |= set(result.after)
     result.backward = [node for node in back if node not in taken]
     if bad := [node for node in result.after if node in feeding]:
         raise NotFusable(f"{bad[0].target} feeds a sum over the batch back into the state's gradient", bad[0])
+    for node in (*result.before, *result.read_out, *result.before_backward, *result.after):
+        if node not in beyond:
+            check(node)
     keep_for_the_way_back(result)
     return result
 

@@ -34,7 +34,7 @@ class Stream:
         self.watch, self.kind, self.x, self.state = watch, cell.State, x.shape, [field.shape for field in state]
         self.dtype = x.dtype
         values = fused.fixed_values(watch.tensors)
-        held = [values[node].contiguous() for node in kernel.vectors]
+        held = [values[node] for node in kernel.vectors]
         matrices = [values[node] for node in kernel.matrices]
         self.held = (held, matrices)
         self.at = [tensor.data_ptr() for tensor in watch.tensors]
@@ -57,14 +57,15 @@ class Stream:
         self.batch = Batch(1, B, None, None, None, False, B <= FEW)
 
     @staticmethod
-    def can(fused: Fused) -> bool:
+    def can(fused: Fused, watch: Watch) -> bool:
         """Whether the loop is all there is to a step, and takes parameters as they are."""
-        plan, loop = fused.plan, fused.infer
+        plan, loop, values = fused.plan, fused.infer, fused.fixed_values(watch.tensors)
         views = {ops.aten.permute.default, *ops.RESHAPES, *ops.SLICES}
         return (
             not plan.read_out
             and all(node in loop.staged for node in plan.before)
             and all(node.target in views for node in plan.fixed)
+            and all(is_plain(values[node], fused.dtype) for node in loop.kernel.vectors)
             and (plan.trace.y in plan.trace.next_state or plan.trace.y in loop.filled.values())
         )
 
@@ -75,6 +76,7 @@ class Stream:
             and x.dtype is self.dtype
             and x.is_cpu
             and x.is_contiguous()
+            and not x.is_neg()
             and type(state) is self.kind
             and all(
                 field.shape == shape and field.dtype is self.dtype and field.is_cpu and field.is_contiguous()
@@ -101,3 +103,8 @@ class Stream:
         if self.function(ctypes.byref(self.batch), pointers, self.strides, torch.get_num_threads(), pool):
             raise MemoryError("not enough memory for a step of the kernel")
         return y if self.emits is None else last[self.emits], self.kind(*last)
+
+
+def is_plain(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a kernel can read the numbers where they are."""
+    return tensor.dtype == dtype and tensor.is_contiguous() and not tensor.is_neg()

@@ -6,6 +6,7 @@ operation, decomposed into primitive ones. Nothing here knows any cell, and no c
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +18,10 @@ from torch._decomp import core_aten_decompositions, get_decompositions
 from torch.func import functional_call, functionalize, vjp
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from timeloom.scan.cell import Cell
-from timeloom.scan.ops import shape
+from timeloom.scan import ops
+from timeloom.scan.allowed import NotFusable
+from timeloom.scan.cell import Cell, checked_step
+from timeloom.scan.ops import is_mask, shape
 from timeloom.scan.whereabouts import place_of_error
 
 aten = torch.ops.aten
@@ -53,6 +56,12 @@ FURTHER = [  # core ATen keeps these whole; the kernel wants their parts
     aten.t,
     aten.chunk,
 ]
+
+
+LIKE = {aten.full_like.default: None, aten.zeros_like.default: 0, aten.ones_like.default: 1}
+SIZED = {*ops.CONSTANTS, *ops.RESHAPES, aten.arange.start_step, aten.slice.Tensor, aten.slice_scatter.default}
+CONTAINERS = (list, dict, set)
+MODULE = {*vars(nn.Module()), "_arguments"}  # what every module has
 
 
 @cache
@@ -92,17 +101,19 @@ class Step(nn.Module):
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         kind = type(self.cell.initial_state(1))
-        y, new = self.cell.step(x, kind(*state))
+        y, new = checked_step(self.cell, x, kind(*state))
         return torch.cat([y, *new], -1) if self.all_states else y, tuple(new)
 
 
 def trace(cell: Cell, dtype: torch.dtype, all_states: bool = False) -> Trace:
-    """Trace one step of `cell`. Raises NotTraceable. The state of the random numbers stays as it was."""
+    """Trace one step of `cell`. Raises NotTraceable or NotFusable. The state of the random numbers stays as it was."""
     with torch.random.fork_rng(devices=[]):
         return trace_step(cell, dtype, all_states)
 
 
 def trace_step(cell: Cell, dtype: torch.dtype, all_states: bool) -> Trace:
+    # The tracer puts tensors of its own in the place of the parameters; a person's cell shall never see them.
+    cell, original = twin(cell), cell
     if wrong := [field for field in cell.initial_state(1) if field.dim() != 2 or field.dtype != dtype]:
         raise NotTraceable(
             f"a field of its state is {tuple(wrong[0].shape)} of {wrong[0].dtype}, not (B, width) of {dtype}"
@@ -137,10 +148,15 @@ def trace_step(cell: Cell, dtype: torch.dtype, all_states: bool) -> Trace:
         at = place_of_error(error)
         raise NotTraceable(f"its step cannot be traced: {first}" + (f"\n  {at}" if at else "")) from error
     graph = module.graph
+    if written := attribute_written(cell, original):
+        raise NotTraceable(f"its step writes to {written}, and in a kernel Python code runs but once")
     spell_out_numbers(module)
-    if any(node.op == "get_attr" for node in graph.nodes):
-        raise NotTraceable("its step uses a tensor that is neither parameter nor buffer; register it as a buffer")
+    if unknown := [node for node in graph.nodes if node.op == "get_attr"]:
+        name = name_of_tensor(original, getattr(module, unknown[0].target))
+        raise NotTraceable(f"its step uses {name}, which is neither parameter nor buffer; register it as a buffer")
+    refuse_what_differs_from_call_to_call(graph, rows)
     simplify(graph)
+    check_types(graph, dtype)
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     outputs = list(next(iter(reversed(graph.nodes))).args[0])
     S, P = len(state), len(parameters)
@@ -177,7 +193,68 @@ def rename(graph: fx.Graph, parameters: dict[fx.Node, str]) -> None:
 def unusual_size(tensors: list[Tensor], cell: Cell) -> int:
     """A batch size that no other axis has, so that the batch can be told by its size."""
     taken = {size for tensor in tensors for size in tensor.shape} | {cell.input_size, cell.output_size}
-    return next(prime for prime in (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53) if prime not in taken)
+    return next(prime for prime in (23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83) if prime not in taken)
+
+
+def twin(module: nn.Module, known: dict[int, nn.Module] | None = None) -> Any:
+    """A module of the same parts, which holds the same tensors but may have others put in their place."""
+    known = {} if known is None else known
+    if id(module) not in known:
+        new = known[id(module)] = object.__new__(type(module))
+        inside = {key: value.copy() if type(value) in CONTAINERS else value for key, value in vars(module).items()}
+        vars(new).update(inside)
+        for key in ("_parameters", "_buffers", "_modules"):
+            vars(new)[key] = dict(inside[key])
+        for name, part in inside["_modules"].items():
+            vars(new)["_modules"][name] = None if part is None else twin(part, known)
+    return known[id(module)]
+
+
+def attribute_written(cell: nn.Module, original: nn.Module) -> str:
+    """`self.name` of an attribute that tracing changed; "" if there is none."""
+    for new, old in zip(cell.modules(), original.modules(), strict=False):
+        for key, value in vars(new).items():
+            before = vars(old).get(key)
+            if key not in MODULE and (
+                len(value) != len(before) if type(value) in CONTAINERS and before is not None else value is not before
+            ):
+                return f"self.{key}"
+    return ""
+
+
+def name_of_tensor(cell: nn.Module, tensor: Tensor) -> str:
+    """The attribute that holds a tensor, in words."""
+    for part in cell.modules():
+        for key, value in vars(part).items():
+            if isinstance(value, Tensor) and value.data_ptr() == tensor.data_ptr():
+                return f"the tensor self.{key}"
+    return f"a tensor {tuple(tensor.shape)}"
+
+
+def refuse_what_differs_from_call_to_call(graph: fx.Graph, rows: int) -> None:
+    """Random numbers, which each step must draw anew, and the size of the batch, which a kernel cannot know."""
+    for node in graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            raise NotFusable(
+                f"its step draws random numbers ({node.target}); draw them before the scan and give them with x", node
+            )
+        numbers = [arg for arg in node.args if type(arg) in (int, float)]
+        if node.target not in SIZED and rows in numbers:
+            raise NotFusable(f"its step computes with the size of the batch ({node.target})", node)
+
+
+def check_types(graph: fx.Graph, dtype: torch.dtype) -> None:
+    """Raise NotFusable where a step computes in another type than its own, but for masks."""
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if (
+            node.op == "call_function"
+            and isinstance(value, Tensor)
+            and value.dtype not in (dtype, torch.bool)
+            and node.target not in ops.CONSTANTS
+        ):
+            maker = node.args[0] if node.target is operator.getitem else node
+            raise NotFusable(f"its step computes in {value.dtype} beside {dtype} ({maker.target})", maker)
 
 
 def simplify(graph: fx.Graph) -> None:
@@ -195,6 +272,17 @@ def simplify(graph: fx.Graph) -> None:
             inner = node.args[0]
             if inner.op == "call_function" and inner.target is aten.permute.default and len(inner.args[1]) == 2:
                 node.replace_all_uses_with(inner.args[0])
+        elif node.target in LIKE:
+            number = node.args[1] if node.target is aten.full_like.default else LIKE[node.target]
+            with graph.inserting_before(node):
+                kind = {"dtype": node.meta["val"].dtype}
+                new = graph.call_function(aten.full.default, (list(shape(node)), number), kind)
+            new.meta["val"] = node.meta["val"]
+            node.replace_all_uses_with(new)
+        elif node.target in (aten.where.self, aten.sum.dim_IntList):
+            count_in_real_numbers(graph, node)
+        elif node.target is aten.mul.Tensor and is_mask(node):  # not a product of numbers
+            node.target = aten.logical_and.default
         elif node.target is aten.mul.Tensor and 1 in node.args:
             other = node.args[0] if node.args[1] == 1 else node.args[1]
             if isinstance(other, fx.Node) and same_shape(node, other):
@@ -204,14 +292,30 @@ def simplify(graph: fx.Graph) -> None:
     graph.eliminate_dead_code()
 
 
+def count_in_real_numbers(graph: fx.Graph, node: fx.Node) -> None:
+    """where(mask, 1, 0), and the sum of a mask, in the type of the step: derivatives have them in another."""
+    dtype = next(iter(graph.nodes)).meta["val"].dtype
+    if node.meta["val"].dtype in (dtype, torch.bool):
+        return
+    with graph.inserting_before(node):
+        for arg in node.all_input_nodes:
+            if arg.target in ops.CONSTANTS or (is_mask(arg) and node.target is aten.sum.dim_IntList):
+                new = graph.call_function(aten._to_copy.default, (arg,), {"dtype": dtype})
+                new.meta["val"] = arg.meta["val"].to(dtype)
+                node.replace_input_with(arg, new)
+    if all(arg.meta["val"].dtype in (dtype, torch.bool) for arg in node.all_input_nodes):
+        node.meta["val"] = node.meta["val"].to(dtype)
+
+
 def spell_out_numbers(module: fx.GraphModule) -> None:
-    """Numbers that the step makes, as in torch.tensor(0.5), as constants of the graph; the tracer makes tensors of them."""
+    """Numbers that the step makes, as in torch.tensor(0.5), as constants: the tracer keeps them as tensors."""
     for node in list(module.graph.nodes):
         if node.target is aten.lift_fresh_copy.default and node.args[0].op == "get_attr":
             tensor = getattr(module, node.args[0].target)
             if tensor.numel() == 1:
                 with module.graph.inserting_before(node):
-                    new = module.graph.call_function(aten.full.default, (list(tensor.shape), tensor.item()))
+                    sizes, kind = list(tensor.shape), {"dtype": tensor.dtype}
+                    new = module.graph.call_function(aten.full.default, (sizes, tensor.item()), kind)
                 new.meta["val"] = tensor
                 node.replace_all_uses_with(new)
     module.graph.eliminate_dead_code()
@@ -223,6 +327,8 @@ def spell_out_variances(graph: fx.Graph) -> None:
         if node.target is not torch.ops.prims.var.default:
             continue
         x, axes = node.args[:2]
+        if list(axes) not in ([-1], [len(shape(x)) - 1]):
+            continue
         correction = node.args[2] if len(node.args) > 2 else node.kwargs.get("correction", 1)
         n = shape(x)[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 OURS = ("timeloom.", "torch.nn.")
 SIMPLE = {int, float, str, bool, type(None), torch.dtype}
 CONTAINERS = {tuple, list, dict}
+MODULE = {*vars(nn.Module()), "_arguments"}  # what every module has
+HELD = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
 
 class Watch:
@@ -20,20 +23,31 @@ class Watch:
     """
 
     def __init__(self, cell: nn.Module):
-        parts = list(cell.modules())
-        inside = [vars(part) for part in parts]
-        tables = [table for part in inside for table in (part, part["_parameters"], part["_buffers"], part["_modules"])]
-        self.sizes = [(table, len(table)) for table in tables]
         self.values: list[tuple[dict[str, Any], str, Any]] = []
-        self.containers: list[tuple[dict[str, Any], str, str]] = []
-        for table in tables:
-            for key, value in table.items():
-                if type(value) in CONTAINERS and not key.startswith("_"):
-                    self.containers.append((table, key, repr(value)))
-                elif type(value) in SIMPLE or isinstance(value, Tensor | nn.Module):
-                    self.values.append((table, key, value))
+        self.texts: list[tuple[dict[str, Any], str, str]] = []
+        self.sizes: list[tuple[Any, int]] = []
+        for part in cell.modules():
+            inside = vars(part)
+            for table in (inside, *(inside[name] for name in HELD)):
+                self.sizes.append((table, len(table)))
+                for key, value in table.items():
+                    if table is not inside or key not in MODULE or key == "training":
+                        self.look_at(table, key, value)
+        step = getattr(type(cell), "step", None)
+        if isinstance(step, FunctionType):  # global variables that the step reads
+            for key in step.__code__.co_names:
+                value = step.__globals__.get(key)
+                if type(value) in SIMPLE or type(value) in CONTAINERS:
+                    self.look_at(step.__globals__, key, value)
         self.tensors: list[Tensor] = [*cell.parameters(), *cell.buffers()]
-        self.shapes = [tensor.shape for tensor in self.tensors]
+        self.kinds = [(tensor.shape, tensor.dtype) for tensor in self.tensors]
+
+    def look_at(self, table: dict[str, Any], key: str, value: Any) -> None:
+        text = text_of(value)
+        if text is None:
+            self.values.append((table, key, value))
+        else:
+            self.texts.append((table, key, text))
 
     def holds(self) -> bool:
         """Whether nothing of it has changed, but for the numbers in the parameters."""
@@ -43,10 +57,22 @@ class Watch:
         for table, size in self.sizes:
             if len(table) != size:
                 return False
-        for table, key, text in self.containers:
-            if repr(table.get(key)) != text:
+        for table, key, text in self.texts:
+            if text_of(table.get(key)) != text:
                 return False
-        return [tensor.shape for tensor in self.tensors] == self.shapes
+        return [(tensor.shape, tensor.dtype) for tensor in self.tensors] == self.kinds
+
+
+def text_of(value: Any) -> str | None:
+    """What may change inside a value while it stays the same object, as text; None where nothing may."""
+    if type(value) in CONTAINERS:
+        return repr(value)
+    if type(value).__module__ == "numpy":
+        return str(value.tobytes())
+    if isinstance(value, Tensor | nn.Module | type) or type(value) in SIMPLE or callable(value):
+        return None
+    inside = getattr(value, "__dict__", None)
+    return repr(inside) if inside and all(type(part) in SIMPLE for part in inside.values()) else None
 
 
 def likeness(cell: nn.Module) -> Any:
@@ -70,6 +96,6 @@ def likeness(cell: nn.Module) -> Any:
             if type(value) in SIMPLE or type(value) in CONTAINERS:
                 if not key.startswith("_"):
                     found.append((key, repr(value)))
-            elif isinstance(value, Tensor) or callable(value):
-                return None
+            elif key not in MODULE:
+                return None  # a tensor, a function, an object
     return tuple(found)

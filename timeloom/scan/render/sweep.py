@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from torch import fx
 
 from timeloom.scan import ops
+from timeloom.scan.allowed import NotFusable, width_of
 from timeloom.scan.ops import is_mask, shape
-from timeloom.scan.plan import NotFusable
-from timeloom.scan.schedule import Place, Schedule, Sweep, is_list, piece_offset, slice_start, width_of, widths
+from timeloom.scan.schedule import Place, Schedule, Sweep, is_list, piece_offset, slice_start, widths
+
+MOST_PIECES = 48  # of one row in a sweep: each is text of its own, and compilers take their time
 
 
 class Around(Protocol):
@@ -96,6 +98,8 @@ class Pass:
                     step = gcd(step, width_of(piece)) if piece is not None else step
             if node in self.around.schedule.inside:
                 stack += [arg for arg in node.all_input_nodes if arg in self.around.schedule.inside]
+        if self.width > MOST_PIECES * step:
+            raise NotFusable(f"pieces of {step} columns are put together to {self.width}", self.stores[0][1])
         return step
 
     def value(self, node: fx.Node, offset: int, row: bool = False) -> str:
@@ -146,11 +150,8 @@ class Pass:
         return schedule.stage[node] < self.stage
 
     def expression(self, node: fx.Node, offset: int, row: bool) -> str:
-        operands = [
-            self.value(arg, offset, row) if isinstance(arg, fx.Node) else None if arg is None else scalar(arg)
-            for arg in node.args
-        ]
-        if node.target in (ops.aten._to_copy.default, ops.prims.convert_element_type.default):
+        operands = [self.operand(node, i, offset, row) for i in range(len(node.args))]
+        if node.target in ops.CASTS:
             source = node.all_input_nodes[0]
             if is_mask(node) == is_mask(source):
                 return str(operands[0])
@@ -163,6 +164,16 @@ class Pass:
             operands[1] = f"({operands[1]} * {literal(node.kwargs['alpha'])})"  # type: ignore[arg-type]
         return (ops.COMPARISONS.get(node.target) or ops.ELEMENTWISE[node.target]).format(*operands)
 
+    def operand(self, node: fx.Node, i: int, offset: int, row: bool) -> str | None:
+        """The i-th argument; a mask stays one where it chooses or meets its like, and is 0 and 1 in arithmetic."""
+        arg = node.args[i]
+        if not isinstance(arg, fx.Node):
+            return None if arg is None else scalar(arg)
+        text = self.value(arg, offset, row)
+        chooses = node.target is ops.aten.where.self and i == 0
+        logical = node.target in ops.LOGICAL or node.target in ops.CASTS
+        return f"select({text}, broadcast(1), vec{{}})" if is_mask(arg) and not (chooses or logical) else text
+
     def fixed(self, node: fx.Node, offset: int, row: bool) -> str:
         """A parameter, or what was computed from parameters alone: one number a column, or one number."""
         if node.target in ops.CONSTANTS:
@@ -173,8 +184,10 @@ class Pass:
             raise NotFusable(reason, node)
         pointer = f"m.{self.around.vector(node)}"
         if not sizes or sizes[-1] == 1:
-            return self.load(f"{node}_all", pointer, 0, True)
-        return self.load(f"{node}_v", pointer, offset, row)
+            text = self.load(f"{node}_all", pointer, 0, True)
+        else:
+            text = self.load(f"{node}_v", pointer, offset, row)
+        return f"({text} != vec{{}})" if is_mask(node) else text  # a mask comes as 0 and 1
 
     def load(self, name: str, pointer: str, offset: int, row: bool) -> str:
         name += f"{'_scalar' if row else ''}{f'_{offset}' if offset else ''}"
