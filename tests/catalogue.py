@@ -77,6 +77,7 @@ class Entry:
     make: Callable[[int, int], Cell]
     oracle: oracles.Step
     twin: Callable[..., nn.RNNBase] | None = None
+    narrowest: int = 1  # hidden_size that it can have
 
 
 ENTRIES = [
@@ -91,7 +92,7 @@ ENTRIES = [
     Entry("lstm", LSTMCell, oracles.lstm, nn.LSTM),
     Entry("lstm-no-bias", partial(LSTMCell, bias=False), oracles.lstm, partial(nn.LSTM, bias=False)),
     Entry("gru", GRUCell, oracles.gru, nn.GRU),
-    Entry("lstm-projected", partial(LSTMCell, proj_size=1), oracles.lstm_projected, partial(nn.LSTM, proj_size=1)),
+    Entry("lstm-projected", partial(LSTMCell, proj_size=1), oracles.lstm_projected, partial(nn.LSTM, proj_size=1), 2),
     Entry("irnn", IRNNCell, oracles.irnn),
     Entry("jordan", JordanCell, oracles.jordan(np.tanh, lambda a: a)),
     Entry(
@@ -103,6 +104,7 @@ ENTRIES = [
         "clockwork",
         partial(ClockworkCell, periods=(1, 3)),
         oracles.clockwork([(1, slice(0, 2)), (3, slice(2, 4))]),
+        narrowest=2,
     ),
     Entry("scrn", SCRNCell, oracles.scrn),
     Entry("scrn-learned", partial(SCRNCell, context_size=3, learn_alpha=True), oracles.scrn),

@@ -91,9 +91,9 @@ def test_what_prevents_a_kernel_and_where(
         ("nothing", "names no class; wanted module:Class"),
         ("no_such_module:Cell", "no_such_module cannot be imported: ModuleNotFoundError"),
         ("timeloom.cells:NoCell", "timeloom.cells has no such class"),
-        ("timeloom.cells:elman", "elman is no Cell"),
+        ("timeloom.cells:elman", "elman is no cell"),
         ("none.py:Cell", "there is no file none.py"),
-        ("{theirs}:FussyCell", "building it with"),
+        ("{theirs}:FussyCell", r"FussyCell(input_size=8, hidden_size=16) failed"),
     ],
 )
 def test_names_that_lead_nowhere(theirs: Path, capsys: pytest.CaptureFixture[str], name: str, message: str) -> None:

@@ -68,7 +68,7 @@ def test_a_compiler_that_fails_is_told_with_what_it_said(tmp_path: Path, monkeyp
     tool.chmod(0o755)
     monkeypatch.setenv("CXX", str(tool))
     monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path / "cache"))
-    with pytest.warns(UserWarning, match=r"(?s)ElmanCell runs in the plain loop.*c\+\+ failed:.*no room left"):
+    with pytest.warns(UserWarning, match=r"(?s)ElmanCell runs.*c\+\+, which \$CXX names, failed:.*no room left"):
         scan(ElmanCell(3, 22), torch.randn(4, 2, 3))
     assert list((tmp_path / "cache").iterdir()) == []  # and leaves nothing behind
 

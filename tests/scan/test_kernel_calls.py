@@ -55,7 +55,7 @@ _built: dict[tuple[str, int], Cell] = {}
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_batch(entry: Entry, data: st.DataObject) -> None:
-    width = data.draw(st.sampled_from(WIDTHS), "H")
+    width = max(entry.narrowest, data.draw(st.sampled_from(WIDTHS), "H"))
     B, T = data.draw(st.integers(0, 11), "B"), data.draw(st.sampled_from((0, 1, 2, 9, 40)), "T")
     lengths = data.draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B), "lengths")
     if (entry.name, width) not in _built:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import gcd
 from typing import Literal
 
+import torch
 from torch import fx
 
 from timeloom.scan import ops
 from timeloom.scan.allowed import NotFusable, check, width_of
 from timeloom.scan.ops import shape
 from timeloom.scan.plan import is_list
+
+MOST_PIECES = 16  # of one row in a sweep: each is text of its own, and compilers take their time
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Schedule:
     scratch: list[Place]
     inside: set[fx.Node]  # nodes that sweeps compute where they need them
     stage: dict[fx.Node, int]  # the sweep that computes each node; the first that can read it, for products and sums
+    apart: set[fx.Node]  # put together in memory, by an earlier sweep than the first that can read them
 
 
 def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[tuple[fx.Node, Place]]) -> Schedule:
@@ -69,11 +74,12 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
     """
     inside = set(nodes)
     memory = dict(memory)
+    apart = {node for node in nodes if node.target in ops.PIECES and in_small_pieces(node)}
     stage: dict[fx.Node, int] = {}
     for node in nodes:
         check(node)
         ready = max((stage[arg] for arg in node.all_input_nodes if arg in inside), default=0)
-        stage[node] = ready + 1 if node.target in ops.PRODUCTS or node.target in ops.ROW_SUMS else ready
+        stage[node] = ready + (node.target in ops.PRODUCTS or node.target in ops.ROW_SUMS or node in apart)
     sweeps = {number: Sweep(number) for number in range(max(stage.values(), default=0) + 1)}
     products: dict[int, list[Product]] = {number: [] for number in sweeps}
     scratch: list[Place] = []
@@ -84,7 +90,7 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
             if node.target in ops.PRODUCTS:
                 continue  # the product itself writes there
         for part_of, piece in pieces_of(node, place):
-            sweeps[stage.get(node, max(sweeps))].stores.append((part_of, piece))
+            sweeps[stage.get(node, max(sweeps)) - (node in apart)].stores.append((part_of, piece))
 
     def keep(node: fx.Node) -> Place:
         """Have `node` lie in memory."""
@@ -92,7 +98,9 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
             place = Place(str(node), width_of(node), "scratch")
             memory[node] = place
             scratch.append(place)
-            if node.target not in ops.PRODUCTS and node.target not in ops.ROW_SUMS:
+            if node in apart:
+                sweeps[stage[node] - 1].stores += pieces_of(node, place)
+            elif node.target not in ops.PRODUCTS and node.target not in ops.ROW_SUMS:
                 sweeps[stage[node]].stores.append((place, node))
         return memory[node]
 
@@ -127,26 +135,79 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
         elif node.target in ops.ROW_SUMS:
             keep(node)
             sweeps[stage[node] - 1].sums.append(node)
+        elif node in apart:
+            keep(node)
         for arg in node.all_input_nodes:
-            need(arg, stage_of_use(node, stage))
+            need(arg, stage_of_use(node, stage) - (node in apart))
     stages: list[Sweep | Product] = []
     for number in sorted(sweeps):
         if sweeps[number].stores or sweeps[number].sums:
             stages.append(sweeps[number])
         stages += products[number]
-    return Schedule(stages, memory, scratch, inside, stage)
+    return Schedule(stages, memory, scratch, inside, stage, apart)
+
+
+def in_small_pieces(node: fx.Node) -> bool:
+    """Whether a sweep that put the value together as it goes would be a very long text."""
+    step = width_of(node)
+    for start, _, _ in pieces(node):
+        step = gcd(step, start)
+    return width_of(node) > MOST_PIECES * step
 
 
 def pieces_of(node: fx.Node, place: Place) -> list[tuple[Place, fx.Node]]:
     """A value that is put together from others, as stores of these."""
-    if node.target is not ops.aten.cat.default:
+    if node.target not in ops.PIECES:
         return [(place, node)]
-    stores, at = [], place.offset
-    for part in node.args[0]:  # type: ignore[union-attr]
-        assert isinstance(part, fx.Node)
-        stores.append((Place(place.name, place.width, place.kind, at), part))
-        at += width_of(part)
+    stores, found = [], pieces(node)
+    if any(first for _, piece, first in found if piece is not None):
+        return [(place, node)]  # columns of one value replaced by another's
+    for (start, piece, _), end in zip(found, [*(start for start, _, _ in found[1:]), width_of(node)], strict=True):
+        if end > start:
+            part = piece or zeros_like(node, end - start)
+            stores.append((Place(place.name, place.width, place.kind, place.offset + start), part))
     return stores
+
+
+def zeros_like(node: fx.Node, width: int) -> fx.Node:
+    sizes = [shape(node)[0], width]
+    with node.graph.inserting_before(node):
+        zeros = node.graph.call_function(ops.aten.full.default, (sizes, 0.0))
+    zeros.meta["val"] = torch.zeros(sizes, dtype=node.meta["val"].dtype)
+    return zeros
+
+
+def pieces(node: fx.Node) -> list[tuple[int, fx.Node | None, int]]:
+    """What a value is put together from: the column where a part begins, the part (None is zeros), its first column."""
+    if node.target is ops.aten.cat.default:
+        starts, at = [], 0
+        for part in node.args[0]:  # type: ignore[union-attr]
+            starts.append((at, part, 0))
+            at += width_of(part)  # type: ignore[arg-type]
+        return starts
+    around: fx.Node | None = None
+    if node.target is ops.aten.slice_scatter.default:
+        base, part = node.args[:2]
+        at = node.args[3] if len(node.args) > 3 and node.args[3] is not None else 0
+        assert isinstance(base, fx.Node)
+        assert isinstance(at, int)
+        at = at + width_of(node) if at < 0 else at
+        around = None if base.target in ops.CONSTANTS and constant(base) == 0 else base
+    else:
+        part, pads = node.args[:2]
+        at = pads[0]  # type: ignore[index]
+    assert isinstance(part, fx.Node)
+    assert isinstance(at, int)
+    end = at + width_of(part)
+    return [*([(0, around, 0)] if at else []), (at, part, 0), (end, around, end)]
+
+
+def constant(node: fx.Node) -> float:
+    if node.target is ops.aten.full.default:
+        return node.args[1]  # type: ignore[return-value]
+    if node.target is ops.aten.scalar_tensor.default:
+        return node.args[0]  # type: ignore[return-value]
+    return 0.0 if node.target is ops.aten.zeros.default else 1.0
 
 
 def stage_of_use(node: fx.Node, stage: dict[fx.Node, int]) -> int:

@@ -11,9 +11,17 @@ from torch import fx
 from timeloom.scan import ops
 from timeloom.scan.allowed import NotFusable, width_of
 from timeloom.scan.ops import is_mask, shape
-from timeloom.scan.schedule import Place, Schedule, Sweep, is_list, piece_offset, slice_start, widths
-
-MOST_PIECES = 48  # of one row in a sweep: each is text of its own, and compilers take their time
+from timeloom.scan.schedule import (
+    Place,
+    Schedule,
+    Sweep,
+    constant,
+    is_list,
+    piece_offset,
+    pieces,
+    slice_start,
+    widths,
+)
 
 
 class Around(Protocol):
@@ -98,8 +106,6 @@ class Pass:
                     step = gcd(step, width_of(piece)) if piece is not None else step
             if node in self.around.schedule.inside:
                 stack += [arg for arg in node.all_input_nodes if arg in self.around.schedule.inside]
-        if self.width > MOST_PIECES * step:
-            raise NotFusable(f"pieces of {step} columns are put together to {self.width}", self.stores[0][1])
         return step
 
     def value(self, node: fx.Node, offset: int, row: bool = False) -> str:
@@ -147,7 +153,7 @@ class Pass:
         schedule = self.around.schedule
         if node not in schedule.inside or node.target in ops.PRODUCTS or node.target in ops.ROW_SUMS:
             return True
-        return schedule.stage[node] < self.stage
+        return schedule.stage[node] < self.stage + (node in schedule.apart)
 
     def expression(self, node: fx.Node, offset: int, row: bool) -> str:
         operands = [self.operand(node, i, offset, row) for i in range(len(node.args))]
@@ -209,39 +215,6 @@ class Pass:
             address = self.around.address(place, "r")
             self.row_lines.append(f"real* const {self.pointers[key]} = {address};")
         return self.pointers[key]
-
-
-def pieces(node: fx.Node) -> list[tuple[int, fx.Node | None, int]]:
-    """What a value is put together from: the column where a part begins, the part (None is zeros), its first column."""
-    if node.target is ops.aten.cat.default:
-        starts, at = [], 0
-        for part in node.args[0]:  # type: ignore[union-attr]
-            starts.append((at, part, 0))
-            at += width_of(part)  # type: ignore[arg-type]
-        return starts
-    around: fx.Node | None = None
-    if node.target is ops.aten.slice_scatter.default:
-        base, part = node.args[:2]
-        at = node.args[3] if len(node.args) > 3 and node.args[3] is not None else 0
-        assert isinstance(base, fx.Node)
-        assert isinstance(at, int)
-        at = at + width_of(node) if at < 0 else at
-        around = None if base.target in ops.CONSTANTS and constant(base) == 0 else base
-    else:
-        part, pads = node.args[:2]
-        at = pads[0]  # type: ignore[index]
-    assert isinstance(part, fx.Node)
-    assert isinstance(at, int)
-    end = at + width_of(part)
-    return [*([(0, around, 0)] if at else []), (at, part, 0), (end, around, end)]
-
-
-def constant(node: fx.Node) -> float:
-    if node.target is ops.aten.full.default:
-        return node.args[1]  # type: ignore[return-value]
-    if node.target is ops.aten.scalar_tensor.default:
-        return node.args[0]  # type: ignore[return-value]
-    return 0.0 if node.target is ops.aten.zeros.default else 1.0
 
 
 def literal(value: float | bool) -> str:
