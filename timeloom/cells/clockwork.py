@@ -14,6 +14,19 @@ from timeloom.core import UsageError
 from timeloom.scan import Cell
 
 
+class MaskedLinear(nn.Linear):
+    """A product with a matrix of which only the entries where `mask` (out, in) is 1 count."""
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor):
+        super().__init__(mask.shape[1], mask.shape[0], bias=False)
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return nn.functional.linear(input, self.weight * self.mask)
+
+
 class ClockworkCell(Cell):
     """Groups of units, each with a period: a group is computed every so many steps and holds its value between them.
 
@@ -39,7 +52,6 @@ class ClockworkCell(Cell):
     counters = ("t",)
     sources = (references.CLOCKWORK,)
     unit_periods: Tensor
-    mask: Tensor
 
     class State(NamedTuple):
         h: Tensor  # (B, H)
@@ -58,12 +70,11 @@ class ClockworkCell(Cell):
         self.hidden_size = hidden_size
         self.periods = tuple(periods)
         self.input = nn.Linear(input_size, hidden_size, bias)
-        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
         share, more = divmod(hidden_size, len(periods))
         sizes = torch.tensor([share + (group < more) for group in range(len(periods))])
         of_units = torch.tensor(self.periods, dtype=self.input.weight.dtype).repeat_interleave(sizes)
         self.register_buffer("unit_periods", of_units, persistent=False)
-        self.register_buffer("mask", (of_units[None, :] >= of_units[:, None]).to(of_units), persistent=False)
+        self.recurrent = MaskedLinear((of_units[None, :] >= of_units[:, None]).to(of_units))
         self.reset_parameters()
 
     def initial_state(self, batch_size: int) -> State:
@@ -75,7 +86,7 @@ class ClockworkCell(Cell):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         due = torch.remainder(state.t, self.unit_periods) == 0  # (B, H)
-        new = torch.tanh(self.input(x) + nn.functional.linear(state.h, self.recurrent.weight * self.mask))
+        new = torch.tanh(self.input(x) + self.recurrent(state.h))
         h = torch.where(due, new, state.h)
         return h, self.State(h, state.t + 1)
 

@@ -1,5 +1,55 @@
 """What turns cells into layers."""
 
-from timeloom.layers.recurrent import Recurrent
+from timeloom.layers.describe import describe, references
+from timeloom.layers.drop_in import GRU, LSTM, RNN
+from timeloom.layers.named import (
+    IRNN,
+    JANET,
+    LSTM1997,
+    MGU,
+    SCRN,
+    SLSTM,
+    SRU,
+    CfC,
+    Clockwork,
+    CoRNN,
+    CoupledLSTM,
+    GRUResetBefore,
+    IndRNN,
+    Jordan,
+    LayerNormLSTM,
+    LiGRU,
+    MinGRU,
+    MinLSTM,
+    PeepholeLSTM,
+)
+from timeloom.layers.recurrent import Recurrent, detached
 
-__all__ = ["Recurrent"]
+__all__ = [
+    "GRU",
+    "IRNN",
+    "JANET",
+    "LSTM",
+    "LSTM1997",
+    "MGU",
+    "RNN",
+    "SCRN",
+    "SLSTM",
+    "SRU",
+    "CfC",
+    "Clockwork",
+    "CoRNN",
+    "CoupledLSTM",
+    "GRUResetBefore",
+    "IndRNN",
+    "Jordan",
+    "LayerNormLSTM",
+    "LiGRU",
+    "MinGRU",
+    "MinLSTM",
+    "PeepholeLSTM",
+    "Recurrent",
+    "describe",
+    "detached",
+    "references",
+]

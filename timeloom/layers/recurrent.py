@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from timeloom.core import Padded, ShapeError, UsageError, check_last_axis
+from timeloom.layers.varied import Varied, check_products
 from timeloom.scan import Cell, scan, step
 
 
@@ -21,24 +22,40 @@ class Recurrent(nn.Module):
         y, state = layer(x, lengths=lengths)  # x (B, T, 80) → y (B, T, 512)
 
     A state is a tuple with the State of every cell, layer by layer, in each layer forward before backward. `cells` has
-    the same order.
+    the same order. What is random acts in training only, and is drawn anew for every call.
 
     Args:
         cell: The first layer's forward cell, used as it is; the others are made by `cell.like`.
         num_layers: Layers, each reading what the one below it emits.
         bidirectional: Read every sequence from both ends; a layer emits forward and backward side by side.
-        dropout: Share of the entries that are dropped between two layers, in training only. One layer alone has no
-            such place.
+        dropout: Share of the entries that are dropped between two layers. One layer alone has no such place.
         batch_first: Whether a tensor x is (B, T, I) or (T, B, I).
+        hidden_sizes: The hidden size of each layer, the first that of `cell`; instead of num_layers.
+        locked_dropout: Share of each layer's input features that are dropped, the same in all steps of a sequence
+            (Gal and Ghahramani 2016, arXiv:1512.05287).
+        recurrent_dropout: Share of what each recurrent product reads that is dropped, the same in all steps (the same).
+        zoneout: Share of the units that keep their state of the step before (Krueger et al. 2017, arXiv:1606.01305).
+        weight_dropout: Share of the recurrent weights that are dropped, the same in all steps and sequences
+            (DropConnect; Merity, Keskar and Socher 2018, arXiv:1708.02182).
+        residual: Add to what each layer from the second on emits what it read.
+        learn_initial_state: Learn the state that sequences begin in, from the cell's own on.
     """
 
     def __init__(
         self,
         cell: Cell,
-        num_layers: int = 1,
+        num_layers: int | None = None,
         bidirectional: bool = False,
         dropout: float = 0.0,
         batch_first: bool = True,
+        *,
+        hidden_sizes: Sequence[int] | None = None,
+        locked_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        weight_dropout: float = 0.0,
+        residual: bool = False,
+        learn_initial_state: bool = False,
     ):
         super().__init__()
         if not isinstance(cell, Cell):
@@ -46,18 +63,43 @@ class Recurrent(nn.Module):
                 f"Recurrent: cell is {cell!r}, wanted an instance of a timeloom Cell.\n"
                 "  Give a cell that is built, as in Recurrent(LSTMCell(80, 256))."
             )
-        if num_layers < 1:
-            raise UsageError(f"Recurrent: num_layers is {num_layers}, wanted 1 or more")
-        if not 0 <= dropout < 1:
-            raise UsageError(f"Recurrent: dropout is {dropout}, wanted 0 ≤ dropout < 1")
-        self.num_layers = num_layers
+        sizes = hidden_sizes_of(cell, num_layers, hidden_sizes)
+        self.num_layers = len(sizes)
         self.bidirectional = bidirectional
-        self.dropout = dropout
         self.batch_first = batch_first
+        self.dropout = checked_share("dropout", dropout)
+        self.locked_dropout = checked_share("locked_dropout", locked_dropout)
+        self.recurrent_dropout = checked_share("recurrent_dropout", recurrent_dropout)
+        self.zoneout = checked_share("zoneout", zoneout)
+        self.weight_dropout = checked_share("weight_dropout", weight_dropout)
+        self.residual = residual
+        for name in ("recurrent_dropout", "weight_dropout"):
+            if getattr(self, name):
+                check_products(cell, name)
         directions = 2 if bidirectional else 1
-        widths = [cell.input_size] * directions + [directions * cell.output_size] * (directions * (num_layers - 1))
-        cells = [cell, *(cell.like(width) for width in widths[1:])]
+        cells, width = [cell], cell.input_size
+        for layer, size in enumerate(sizes):
+            for _ in range(directions - (layer == 0)):
+                cells.append(cell.like(width) if hidden_sizes is None else cell.like(width, size))
+            emitted = directions * cells[-1].output_size
+            if residual and layer > 0 and emitted != width:
+                raise UsageError(
+                    f"Recurrent: residual cannot add the {width} features that layer {layer + 1} reads to the "
+                    f"{emitted} that it emits.\n"
+                    "  Give every layer the same hidden size, or leave residual out."
+                )
+            width = emitted
         self.cells = cast(Sequence[Cell], nn.ModuleList(cells))
+        self.learned = nn.ParameterList()
+        if learn_initial_state:
+            for each in cells:
+                initial = each.initial_state(1)
+                named = zip(initial._fields, initial, strict=True)
+                self.learned.extend(field.detach().clone() for name, field in named if name not in each.counters)
+        self._varied: dict[tuple[int, bool, bool], Varied] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_varied": {}}  # made again when needed, and of classes that no file can name
 
     @property
     def input_size(self) -> int:
@@ -71,23 +113,41 @@ class Recurrent(nn.Module):
 
     def initial_state(self, batch_size: int) -> tuple[Any, ...]:
         """The initial State of every cell."""
-        return tuple(cell.initial_state(batch_size) for cell in self.cells)
+        learned = iter(self.learned)
+        states = []
+        for cell in self.cells:
+            initial = cell.initial_state(batch_size)
+            if len(self.learned):
+                named = zip(initial._fields, initial, strict=True)
+                initial = cell.State(
+                    *(f if name in cell.counters else next(learned).expand(batch_size, -1) for name, f in named)
+                )
+            states.append(initial)
+        return tuple(states)
 
     def forward(
         self,
         x: Tensor | Padded | PackedSequence,
         state: tuple[Any, ...] | None = None,
         lengths: Tensor | Sequence[int] | None = None,
-    ) -> tuple[Tensor | Padded | PackedSequence, tuple[Any, ...]]:
+        *,
+        resets: Tensor | None = None,
+        all_states: bool = False,
+    ) -> Any:
         """Read whole sequences.
 
         Args:
             x: A tensor (B, T, I), or (T, B, I) without `batch_first`; or a Padded; or a PackedSequence.
             state: The states to begin with, or None for `initial_state(B)`.
             lengths: (B,) integers from 0 to T for a tensor x. None means that every sequence has T steps.
+            resets: True at each step that begins a new sequence inside a row of x: what stood before it reaches nothing
+                from there on. (B, T), or (T, B) without `batch_first`; not beside a PackedSequence.
+            all_states: Return the states after every step, too.
 
         Returns:
-            y, of the kind of x with `output_size` features, zero after a sequence's end; and the final states.
+            y, of the kind of x with `output_size` features, zero after a sequence's end; and the final states. With
+            `all_states` a third: the State of every cell after each step, with fields (B, T, ...), or (T, B, ...)
+            without `batch_first` and for a PackedSequence.
 
         Raises:
             ShapeError: x, state or lengths do not fit the layer or each other.
@@ -100,13 +160,16 @@ class Recurrent(nn.Module):
                 "  Leave lengths out, or give x as a tensor."
             )
         if isinstance(x, Padded):
-            y, state = self._batch_first(x.data, state, x.lengths)
-            return Padded(y, x.lengths), state
+            y, *rest = self._batch_first(x.data, state, x.lengths, resets, all_states)
+            return Padded(y, x.lengths), *rest
         if isinstance(x, PackedSequence):
+            if resets is not None:
+                raise UsageError("Recurrent: resets came beside a PackedSequence; give x as a Padded or as a tensor")
             data, lengths = pad_packed_sequence(x)  # (T, B, I)
-            y, state = self._time_first(data, state, lengths)
-            return packed_like(x, y, lengths), state
-        return self._batch_first(x, state, lengths) if self.batch_first else self._time_first(x, state, lengths)
+            y, *rest = self._time_first(data, state, lengths, None, all_states)
+            return packed_like(x, y, lengths), *rest
+        run = self._batch_first if self.batch_first else self._time_first
+        return run(x, state, lengths, resets, all_states)
 
     def step(self, x: Tensor, state: tuple[Any, ...] | None = None) -> tuple[Tensor, tuple[Any, ...]]:
         """Read one step as it arrives: x (B, I) and the states → y (B, output_size) and the next states.
@@ -120,51 +183,156 @@ class Recurrent(nn.Module):
                 "  wanted: a layer with bidirectional=False\n"
                 "  Read the whole sequence with layer(x), or build the layer without bidirectional."
             )
-        cells = list(self.cells)
-        if x.dim() != 2 or x.shape[1] != cells[0].input_size:
+        if self.training and (self.locked_dropout or self.recurrent_dropout or self.zoneout or self.weight_dropout):
+            raise UsageError(
+                "Recurrent.step: the layer drops what stays dropped over a sequence, and one step cannot know that.\n"
+                "  Call layer.eval() first; train on whole sequences with layer(x)."
+            )
+        if not isinstance(x, Tensor) or x.dim() != 2 or x.shape[1] != self.input_size:
             self._check_input(x, "B I")
         finals = []
-        for layer, (cell, begin) in enumerate(zip(cells, self._begin(state), strict=True)):
-            if layer > 0:
-                x = F.dropout(x, self.dropout, self.training)
-            x, final = step(cell, x, begin)
+        for layer, (cell, begin) in enumerate(zip(self.cells, self._begin(state, len(x)), strict=True)):
+            read = F.dropout(x, self.dropout, self.training) if layer > 0 else x
+            if self.zoneout:
+                varied = self._varied_of(layer, resets=False)
+                begin = cell.initial_state(len(x)) if begin is None else begin
+                y, final = step(varied, torch.cat([read, *self._shares(varied, read)], -1), varied.State(*begin))
+                final = cell.State(*final)
+            else:
+                y, final = step(cell, read, begin)
+            x = y + read if self.residual and layer > 0 else y
             finals.append(final)
         return x, tuple(finals)
 
+    def pack_state(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
+        """A state as named tensors, which any file format for tensors takes: `{"0.h": ..., "0.c": ..., "1.h": ...}`."""
+        state = self._begin(state, 0)
+        return {f"{i}.{name}": getattr(part, name) for i, part in enumerate(state) for name in part._fields}
+
+    def unpack_state(self, tensors: Mapping[str, Tensor]) -> tuple[Any, ...]:
+        """The state that `pack_state` made the tensors of. Raises UsageError where one is missing."""
+        try:
+            return tuple(
+                cell.State(*(tensors[f"{i}.{name}"] for name in cell.initial_state(1)._fields))
+                for i, cell in enumerate(self.cells)
+            )
+        except KeyError as error:
+            raise UsageError(f"Recurrent: the state has no tensor {error}; it was made by another layer") from None
+
     def extra_repr(self) -> str:
-        options = f"num_layers={self.num_layers}, bidirectional={self.bidirectional}"
-        return f"{options}, dropout={self.dropout}, batch_first={self.batch_first}"
+        options = {
+            name: getattr(self, name)
+            for name in ("locked_dropout", "recurrent_dropout", "zoneout", "weight_dropout", "residual")
+            if getattr(self, name)
+        }
+        said = f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}, "
+        said += f"batch_first={self.batch_first}"
+        return ", ".join([said, *(f"{name}={value}" for name, value in options.items())])
 
     def _batch_first(
-        self, x: Tensor, state: tuple[Any, ...] | None, lengths: Tensor | Sequence[int] | None
-    ) -> tuple[Tensor, tuple[Any, ...]]:
+        self,
+        x: Tensor,
+        state: tuple[Any, ...] | None,
+        lengths: Tensor | Sequence[int] | None,
+        resets: Tensor | None,
+        all_states: bool,
+    ) -> tuple[Any, ...]:
         self._check_input(x, "B T I")
-        y, final = self._time_first(x.transpose(0, 1), state, lengths)
-        return y.transpose(0, 1), final
+        turned = None if resets is None else self._checked_resets(resets, x.shape[:2]).transpose(0, 1)
+        y, final, *states = self._time_first(x.transpose(0, 1), state, lengths, turned, all_states)
+        for every in states:
+            states = [tuple(type(part)(*(field.transpose(0, 1) for field in part)) for part in every)]
+        return y.transpose(0, 1), final, *states
 
     def _time_first(
-        self, x: Tensor, state: tuple[Any, ...] | None, lengths: Tensor | Sequence[int] | None
-    ) -> tuple[Tensor, tuple[Any, ...]]:
-        """x (T, B, I) → y (T, B, O) and the final states."""
+        self,
+        x: Tensor,
+        state: tuple[Any, ...] | None,
+        lengths: Tensor | Sequence[int] | None,
+        resets: Tensor | None,
+        all_states: bool,
+    ) -> tuple[Any, ...]:
+        """x (T, B, I) → y (T, B, O) and the final states, and with `all_states` those after every step."""
         self._check_input(x, "T B I")
-        cells = iter(zip(self.cells, self._begin(state), strict=True))
-        finals = []
+        if resets is not None:
+            resets = self._checked_resets(resets, x.shape[:2])
+        begins = self._begin(state, x.shape[1])
+        fresh = self.initial_state(x.shape[1]) if resets is not None else begins
+        finals, every, number = [], [], 0
         for layer in range(self.num_layers):
             if layer > 0:
                 x = F.dropout(x, self.dropout, self.training)
+            if self.locked_dropout and self.training:
+                x = x * F.dropout(x.new_ones(1, *x.shape[1:]), self.locked_dropout)
             emitted = []
             for reverse in (False, True) if self.bidirectional else (False,):
-                cell, begin = next(cells)
-                y, final = scan(cell, x, begin, lengths=lengths, reverse=reverse)
+                y, final, *states = self._run(
+                    number, x, begins[number], fresh[number], lengths, reverse, resets, all_states
+                )
                 emitted.append(y)
                 finals.append(final)
-            x = torch.cat(emitted, -1) if self.bidirectional else emitted[0]
-        return x, tuple(finals)
+                every += states
+                number += 1
+            y = torch.cat(emitted, -1) if self.bidirectional else emitted[0]
+            x = x + y if self.residual and layer > 0 else y
+        return (x, tuple(finals), tuple(every)) if all_states else (x, tuple(finals))
 
-    def _begin(self, state: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    def _run(
+        self,
+        number: int,
+        x: Tensor,
+        begin: Any,
+        fresh: Any,
+        lengths: Tensor | Sequence[int] | None,
+        reverse: bool,
+        resets: Tensor | None,
+        all_states: bool,
+    ) -> tuple[Any, ...]:
+        """One cell over time: what `scan` returns."""
+        cell = self.cells[number]
+        weights = self._dropped_weights(cell)
+        masked = bool(self.recurrent_dropout) and self.training
+        if resets is None and not masked and not self.zoneout:
+            return scan_of(cell, x, begin, lengths, reverse, all_states, weights)
+        varied = self._varied_of(number, resets is not None)
+        begin = cell.initial_state(x.shape[1]) if begin is None else begin
+        columns = [x]
+        if resets is not None:
+            # Read backwards, a sequence begins where the next one, met before it, ends.
+            here = torch.cat([resets[1:], resets.new_zeros(1, len(begin[0]))]) if reverse else resets
+            columns.append(here[..., None].to(x))
+        columns += self._shares(varied, x)
+        whole = varied.initial_state(x.shape[1])
+        masks = [F.dropout(mask, self.recurrent_dropout) for mask in whole[varied.own :][: len(varied.products)]]
+        state = varied.State(*begin, *masks, *(fresh if resets is not None else ()))
+        named = {f"cell.{name}": weight for name, weight in (weights or {}).items()}
+        found = scan_of(varied, torch.cat(columns, -1), state, lengths, reverse, all_states, named)
+        return found[0], *(cell.State(*part[: varied.own]) for part in found[1:])
+
+    def _varied_of(self, number: int, resets: bool) -> Varied:
+        masked = bool(self.recurrent_dropout) and self.training
+        key = (number, resets, masked)
+        if key not in self._varied:
+            self._varied[key] = Varied(self.cells[number], resets, bool(self.zoneout), masked)
+        return self._varied[key]
+
+    def _shares(self, varied: Varied, x: Tensor) -> list[Tensor]:
+        """What every unit keeps of its state in each step, (..., width of the fields); nothing without zoneout."""
+        if not self.zoneout:
+            return []
+        shares = x.new_full((*x.shape[:-1], sum(varied.widths)), self.zoneout)
+        return [shares.bernoulli_(self.zoneout) if self.training else shares]
+
+    def _dropped_weights(self, cell: Cell) -> dict[str, Tensor] | None:
+        if not (self.weight_dropout and self.training):
+            return None
+        names = [f"{name}.weight" for name in cell.recurrent_products]
+        return {name: F.dropout(cell.get_parameter(name), self.weight_dropout) for name in names}
+
+    def _begin(self, state: tuple[Any, ...] | None, batch_size: int) -> tuple[Any, ...]:
         """One state for each cell, None where the cell's own initial state is wanted."""
         if state is None:
-            return (None,) * len(self.cells)
+            return self.initial_state(batch_size) if len(self.learned) else (None,) * len(self.cells)
         # A bare State of two fields would pass for the states of two cells if only the number were looked at.
         if not isinstance(state, tuple) or len(state) != len(self.cells) or isinstance(state, self.cells[0].State):
             came = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple) else "")
@@ -174,6 +342,16 @@ class Recurrent(nn.Module):
                 "  Give what an earlier call returned, or None to begin at the initial states."
             )
         return state
+
+    def _checked_resets(self, resets: Tensor, sizes: Sequence[int]) -> Tensor:
+        if not isinstance(resets, Tensor) or tuple(resets.shape) != tuple(sizes):
+            came = tuple(resets.shape) if isinstance(resets, Tensor) else type(resets).__name__
+            raise ShapeError(
+                "Recurrent: resets do not fit x.\n"
+                f"  resets: {came}, wanted a tensor {tuple(sizes)}, as the first two axes of x\n"
+                "  Give one truth value for each step of each row: whether a new sequence begins there."
+            )
+        return resets
 
     def _check_input(self, x: Tensor, names: str) -> None:
         advice = "Build the layer's cell with the input_size that x has, or check batch_first and what makes x."
@@ -187,3 +365,50 @@ def packed_like(x: PackedSequence, y: Tensor, lengths: Tensor) -> PackedSequence
         lengths = lengths[x.sorted_indices.cpu()]
     data = pack_padded_sequence(y, lengths).data
     return PackedSequence(data, x.batch_sizes, x.sorted_indices, x.unsorted_indices)
+
+
+def scan_of(
+    cell: Cell,
+    x: Tensor,
+    state: Any,
+    lengths: Tensor | Sequence[int] | None,
+    reverse: bool,
+    all_states: bool,
+    parameters: Mapping[str, Tensor] | None,
+) -> tuple[Any, ...]:
+    """`scan` with its options in a row."""
+    if all_states:
+        return scan(cell, x, state, lengths=lengths, reverse=reverse, all_states=True, parameters=parameters)
+    return scan(cell, x, state, lengths=lengths, reverse=reverse, parameters=parameters)
+
+
+def detached(state: Any) -> Any:
+    """A state that carries its numbers on and no gradient back: between the windows of truncated training."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    parts = [detached(part) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+
+
+def checked_share(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise UsageError(f"Recurrent: {name} is {value}, wanted 0 ≤ {name} < 1")
+    return value
+
+
+def hidden_sizes_of(cell: Cell, num_layers: int | None, hidden_sizes: Sequence[int] | None) -> list[int]:
+    """The hidden size of each layer. Raises UsageError."""
+    if hidden_sizes is None:
+        count = 1 if num_layers is None else num_layers
+        if not isinstance(count, int) or count < 1:
+            raise UsageError(f"Recurrent: num_layers is {num_layers}, wanted 1 or more")
+        return [cell.hidden_size] * count
+    sizes = list(hidden_sizes)
+    if not sizes or sizes[0] != cell.hidden_size or num_layers not in (None, len(sizes)):
+        raise UsageError(
+            f"Recurrent: hidden_sizes is {sizes} beside a cell of hidden_size={cell.hidden_size} and "
+            f"num_layers={num_layers}.\n"
+            "  wanted: one size for each layer, the first that of the cell\n"
+            "  Leave num_layers out, and begin hidden_sizes with the cell's."
+        )
+    return sizes

@@ -82,8 +82,8 @@ class Cell(nn.Module, ABC):
         check_input(self, x, "B I")
         return checked_step(self, x, checked_state(self, state, batch_size=len(x)))
 
-    def like(self, input_size: int) -> Self:
-        """A fresh cell of this class, built with the same arguments but for `input_size`."""
+    def like(self, input_size: int, hidden_size: int | None = None) -> Self:
+        """A fresh cell of this class, built with the same arguments but for the sizes that are given."""
         signature = inspect.signature(type(self).__init__)
         if "input_size" not in signature.parameters:
             raise TypeError(
@@ -94,6 +94,8 @@ class Cell(nn.Module, ABC):
         args, kwargs = copy.deepcopy(self._arguments)
         bound = signature.bind(self, *args, **kwargs)
         bound.arguments["input_size"] = input_size
+        if hidden_size is not None:
+            bound.arguments["hidden_size"] = hidden_size
         cell = type(self)(*bound.args[1:], **bound.kwargs)
         parameter = self._first_floating_parameter()
         return cell if parameter is None else cell.to(parameter)

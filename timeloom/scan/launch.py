@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from timeloom.core import check_lengths
+from timeloom.core import ShapeError, UsageError, check_lengths
 from timeloom.scan import loop
 from timeloom.scan.cell import Cell, check_input, checked_state, checked_step
 from timeloom.scan.choose import kernel_for, must_be_plain, tell
 from timeloom.scan.operation import run_fused
 from timeloom.scan.operator import run_compiled
 from timeloom.scan.stream import Stream, step_fused
+from timeloom.scan.twin import replaced
 
 
 class Streams(threading.local):
@@ -38,6 +39,7 @@ def scan(
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
     all_states: Literal[False] = False,
+    parameters: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, Any]: ...
 
 
@@ -50,6 +52,7 @@ def scan(
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
     all_states: Literal[True],
+    parameters: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, Any, Any]: ...
 
 
@@ -61,6 +64,7 @@ def scan(
     lengths: Tensor | Sequence[int] | None = None,
     reverse: bool = False,
     all_states: bool = False,
+    parameters: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, Any] | tuple[Tensor, Any, Any]:
     """Run a cell over a batch of sequences, step after step.
 
@@ -75,6 +79,8 @@ def scan(
         lengths: (B,) integers from 0 to T, or None if every sequence has T steps.
         reverse: Read backwards.
         all_states: Return the state after each step, too.
+        parameters: Tensors to use in the place of the cell's parameters of these names, as `functional_call` does:
+            weights that are dropped, shared or computed. Gradients flow to them.
 
     Returns:
         y (T, B, O) and the final State; with `all_states` a third, the State after each step with fields (T, B, ...).
@@ -89,19 +95,24 @@ def scan(
         none = not isinstance(lengths, Tensor) and len(lengths) == 0  # a list without numbers has no type of its own
         lengths = torch.as_tensor(lengths, device=x.device, dtype=torch.int64 if none else None)
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
+    if parameters:
+        check_parameters(cell, parameters)
     if torch.compiler.is_compiling():
         if lengths is None:
-            found = run_compiled(cell, x, state, reverse, all_states)
+            found = run_compiled(cell, x, state, reverse, all_states, parameters)
             if found is not None:
                 return found if all_states else found[:2]
         else:
             torch._dynamo.graph_break()  # the rows of a ragged batch are not known before it runs
     found = kernel_for(cell, x, state, all_states)
     if isinstance(found, str):
-        y, final, states = loop.run(cell, x, state, lengths, reverse, all_states)
+        acting = replaced(cell, parameters) if parameters else cell
+        y, final, states = loop.run(acting, x, state, lengths, reverse, all_states)
         tell(cell, found)  # afterwards: what is wrong with the step itself comes as an error, and needs no warning
     else:
-        y, final, states = run_fused(found[0], found[1].tensors, cell, x, state, lengths, reverse, all_states)
+        y, final, states = run_fused(
+            found[0], found[1].with_others(parameters), cell, x, state, lengths, reverse, all_states
+        )
     return (y, final, states) if all_states else (y, final)
 
 
@@ -125,3 +136,18 @@ def step(cell: Cell, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     if Stream.can(*found):
         _streams.of[cell] = Stream(*found, cell, x, state)
     return step_fused(*found, cell, x, state)
+
+
+def check_parameters(cell: Cell, given: Mapping[str, Tensor]) -> None:
+    """Raise unless each tensor can stand for the parameter of its name."""
+    own = dict(cell.named_parameters())
+    for name, tensor in given.items():
+        if name not in own:
+            raise UsageError(f"{type(cell).__name__}: it has no parameter {name}; it has {', '.join(own)}")
+        if tensor.shape != own[name].shape or tensor.dtype != own[name].dtype or tensor.device != own[name].device:
+            raise ShapeError(
+                f"{type(cell).__name__}: what is given for {name} does not fit.\n"
+                f"  {name}: {tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}, wanted "
+                f"{tuple(own[name].shape)} of {own[name].dtype} on {own[name].device}\n"
+                "  Make it from the parameter whose place it takes."
+            )

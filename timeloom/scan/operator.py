@@ -5,7 +5,7 @@ Eager code runs `operation.Scan` instead: a call through the dispatcher takes lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -123,11 +123,14 @@ def _backward(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
 scan_operator.register_autograd(_backward, setup_context=_keep)
 
 
-def run_compiled(cell: Cell, x: Tensor, state: Any, reverse: bool, all_states: bool) -> tuple[Tensor, Any, Any] | None:
+def run_compiled(
+    cell: Cell, x: Tensor, state: Any, reverse: bool, all_states: bool, given: Mapping[str, Tensor] | None
+) -> tuple[Tensor, Any, Any] | None:
     """What `operation.run_fused` does, in code that torch.compile looks at; None where the cell has no kernel."""
     kernel = kernel_number(cell, x.dtype, all_states) if x.device.type == "cpu" and x.numel() else -1
     if kernel < 0:
         return None
-    parameters = [*cell.parameters(), *cell.buffers()]
+    own = [(given or {}).get(name, parameter) for name, parameter in cell.named_parameters()]
+    parameters = [*own, *cell.buffers()]
     y, *rest = torch.ops.timeloom.scan(x, list(state), parameters, reverse, torch.is_grad_enabled(), kernel)
     return shared_out(cell, x, y, state, rest[: len(state)], None, reverse, all_states)

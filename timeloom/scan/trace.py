@@ -22,6 +22,7 @@ from timeloom.scan import ops
 from timeloom.scan.allowed import NotFusable
 from timeloom.scan.cell import Cell, checked_step
 from timeloom.scan.ops import is_mask, shape
+from timeloom.scan.twin import attribute_written, name_of_tensor, twin
 from timeloom.scan.whereabouts import place_of_error
 
 aten = torch.ops.aten
@@ -60,8 +61,6 @@ FURTHER = [  # core ATen keeps these whole; the kernel wants their parts
 
 LIKE = {aten.full_like.default: None, aten.zeros_like.default: 0, aten.ones_like.default: 1}
 SIZED = {*ops.CONSTANTS, *ops.RESHAPES, aten.arange.start_step, aten.slice.Tensor, aten.slice_scatter.default}
-CONTAINERS = (list, dict, set)
-MODULE = {*vars(nn.Module()), "_arguments"}  # what every module has
 
 
 @cache
@@ -194,41 +193,6 @@ def unusual_size(tensors: list[Tensor], cell: Cell) -> int:
     """A batch size that no other axis has, so that the batch can be told by its size."""
     taken = {size for tensor in tensors for size in tensor.shape} | {cell.input_size, cell.output_size}
     return next(prime for prime in (23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83) if prime not in taken)
-
-
-def twin(module: nn.Module, known: dict[int, nn.Module] | None = None) -> Any:
-    """A module of the same parts, which holds the same tensors but may have others put in their place."""
-    known = {} if known is None else known
-    if id(module) not in known:
-        new = known[id(module)] = object.__new__(type(module))
-        inside = {key: value.copy() if type(value) in CONTAINERS else value for key, value in vars(module).items()}
-        vars(new).update(inside)
-        for key in ("_parameters", "_buffers", "_modules"):
-            vars(new)[key] = dict(inside[key])
-        for name, part in inside["_modules"].items():
-            vars(new)["_modules"][name] = None if part is None else twin(part, known)
-    return known[id(module)]
-
-
-def attribute_written(cell: nn.Module, original: nn.Module) -> str:
-    """`self.name` of an attribute that tracing changed; "" if there is none."""
-    for new, old in zip(cell.modules(), original.modules(), strict=False):
-        for key, value in vars(new).items():
-            before = vars(old).get(key)
-            if key not in MODULE and (
-                len(value) != len(before) if type(value) in CONTAINERS and before is not None else value is not before
-            ):
-                return f"self.{key}"
-    return ""
-
-
-def name_of_tensor(cell: nn.Module, tensor: Tensor) -> str:
-    """The attribute that holds a tensor, in words."""
-    for part in cell.modules():
-        for key, value in vars(part).items():
-            if isinstance(value, Tensor) and value.data_ptr() == tensor.data_ptr():
-                return f"the tensor self.{key}"
-    return f"a tensor {tuple(tensor.shape)}"
 
 
 def refuse_what_differs_from_call_to_call(graph: fx.Graph, rows: int) -> None:

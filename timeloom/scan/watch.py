@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import zip_longest
 from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from timeloom.scan.twin import MODULE
+
 OURS = ("timeloom.", "torch.nn.")
 SIMPLE = {int, float, str, bool, type(None), torch.dtype}
 CONTAINERS = {tuple, list, dict}
-MODULE = {*vars(nn.Module()), "_arguments"}  # what every module has
 HELD = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
 
@@ -40,7 +43,14 @@ class Watch:
                 if type(value) in SIMPLE or type(value) in CONTAINERS:
                     self.look_at(step.__globals__, key, value)
         self.tensors: list[Tensor] = [*cell.parameters(), *cell.buffers()]
+        self.names = [name for name, _ in cell.named_parameters()]
         self.kinds = [(tensor.shape, tensor.dtype) for tensor in self.tensors]
+
+    def with_others(self, tensors: Mapping[str, Tensor] | None) -> list[Tensor]:
+        """`tensors` of the cell, with others in the place of some of its parameters."""
+        if not tensors:
+            return self.tensors
+        return [tensors.get(name, own) for name, own in zip_longest(self.names, self.tensors)]
 
     def look_at(self, table: dict[str, Any], key: str, value: Any) -> None:
         text = text_of(value)

@@ -1,0 +1,235 @@
+"""The options of a layer, each against what it means written out by hand, for every cell."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import timeloom
+from tests.catalogue import Entry, build, every_cell
+from tests.tolerances import assert_close
+from tests.ways import both_ways  # noqa: F401
+from timeloom.cells import CELLS, ClockworkCell, ElmanCell, GRUCell, LSTMCell, MinGRUCell
+from timeloom.core import ShapeError, UsageError
+from timeloom.layers import Recurrent, detached
+
+B, T, I = 3, 7, 3
+
+
+def reading(seed: int = 0) -> Tensor:
+    torch.manual_seed(seed)
+    return torch.randn(B, T, I, dtype=torch.float64, requires_grad=True)
+
+
+@every_cell
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["one-way", "two-way"])
+def test_a_reset_is_a_new_sequence(entry: Entry, bidirectional: bool) -> None:
+    layer, x = Recurrent(build(entry), bidirectional=bidirectional), reading()
+    resets = torch.zeros(B, T, dtype=torch.bool)
+    resets[1, 3] = resets[2, 0] = resets[2, 5] = True
+    y, final = layer(x, resets=resets)
+    first, end = layer(x[1:2, :3])
+    second, _ = layer(x[1:2, 3:])
+    assert_close(y[1:2], torch.cat([first, second], 1))
+    assert_close(y[0:1], layer(x[0:1])[0])
+    assert_close(y[2:3], torch.cat([layer(x[2:3, :5])[0], layer(x[2:3, 5:])[0]], 1))
+    if bidirectional:
+        assert_close(tuple(f[1:2] for f in final[1]), tuple(end[1]))
+    (before,) = torch.autograd.grad(y[1, 3:].sum(), x)
+    assert not before[1, :3].any()  # nothing of the sequence before reaches the new one
+
+
+@every_cell
+def test_zoneout_after_training_is_the_mean_and_none_is_none(entry: Entry) -> None:
+    cell, x = build(entry), reading()
+    layer = Recurrent(cell, zoneout=0.25).eval()
+    y, final = layer(x)
+    state, emitted = cell.initial_state(B), []
+    for t in range(T):
+        out, new = cell.step(x[:, t], state)
+        mixed = [
+            n if name in cell.counters else 0.25 * o + 0.75 * n
+            for name, o, n in zip(state._fields, state, new, strict=True)
+        ]
+        emitted.append(next((m for m, n in zip(mixed, new, strict=True) if n is out), out))
+        state = cell.State(*mixed)
+    assert_close(y, torch.stack(emitted, 1))
+    assert_close(tuple(final[0]), tuple(state))
+    with torch.no_grad():  # step after step it is the same
+        parts, state = [], None
+        for t in range(T):
+            part, state = layer.step(x[:, t], state)
+            parts.append(part)
+        assert_close(torch.stack(parts, 1), y.detach())
+    assert_close(Recurrent(cell, zoneout=0.0)(x)[0], Recurrent(cell)(x)[0])
+
+
+def test_zoneout_in_training_keeps_whole_units() -> None:
+    layer, x = Recurrent(LSTMCell(I, 50).double(), zoneout=0.5), reading()
+    y, _, (states,) = layer(x, all_states=True)
+    held_h = states.h[:, 1:] == states.h[:, :-1]
+    held_c = states.c[:, 1:] == states.c[:, :-1]
+    assert torch.equal(held_h, held_c)
+    assert 0.4 < held_h.double().mean() < 0.6
+    assert torch.equal(y, states.h)
+
+
+def test_a_clock_goes_on_while_units_are_held() -> None:
+    layer, x = Recurrent(ClockworkCell(I, 4).double(), zoneout=0.9), reading()
+    _, final = layer(x)
+    assert final[0].t.eq(T).all()
+
+
+@pytest.mark.parametrize("name", [name for name, kind in CELLS.items() if kind.recurrent_products])
+def test_recurrent_dropout_is_one_mask_for_a_sequence(name: str) -> None:
+    torch.manual_seed(0)
+    cell, x = CELLS[name](I, 20).double(), reading()
+    layer = Recurrent(cell, recurrent_dropout=0.5)
+    torch.manual_seed(1)
+    y, _ = layer(x)
+    torch.manual_seed(1)
+    varied = layer._varied_of(0, resets=False)
+    masks = [torch.nn.functional.dropout(mask, 0.5) for mask in varied.initial_state(B)[varied.own :]]
+    assert all(set(mask.unique().tolist()) == {0.0, 2.0} for mask in masks)
+    handles = [
+        cell.get_submodule(product).register_forward_pre_hook(lambda _, given, mask=mask: (given[0] * mask,))
+        for product, mask in zip(cell.recurrent_products, masks, strict=True)
+    ]
+    state, emitted = cell.initial_state(B), []
+    for t in range(T):
+        out, state = cell.step(x[:, t], state)
+        emitted.append(out)
+    for handle in handles:
+        handle.remove()
+    assert_close(y, torch.stack(emitted, 1))
+    assert_close(layer.eval()(x)[0], Recurrent(cell)(x)[0])
+
+
+def test_weight_dropout_is_one_mask_for_all() -> None:
+    cell, x = ElmanCell(I, 6).double(), reading()
+    layer = Recurrent(cell, weight_dropout=0.5)
+    torch.manual_seed(1)
+    y, _ = layer(x)
+    (found,) = torch.autograd.grad(y.sum(), cell.recurrent.weight)
+    torch.manual_seed(1)
+    mask = torch.nn.functional.dropout(torch.ones_like(cell.recurrent.weight), 0.5)
+    other = ElmanCell(I, 6).double()
+    other.load_state_dict(cell.state_dict())
+    with torch.no_grad():
+        other.recurrent.weight.mul_(mask)
+    wanted = Recurrent(other)(x)[0]
+    assert_close(y, wanted)
+    assert_close(found, torch.autograd.grad(wanted.sum(), other.recurrent.weight)[0] * mask)
+    assert_close(layer.eval()(x)[0], Recurrent(cell)(x)[0])
+
+
+def test_locked_dropout_drops_the_same_features_in_every_step() -> None:
+    cell = MinGRUCell(I, 4).double()
+    layer, x = Recurrent(cell, locked_dropout=0.5), reading()
+    torch.manual_seed(3)
+    y, _ = layer(x)
+    torch.manual_seed(3)
+    mask = torch.nn.functional.dropout(torch.ones(1, B, I).double(), 0.5)[0]
+    assert_close(y, Recurrent(cell)(x * mask[:, None])[0])
+
+
+def test_layers_of_different_sizes_and_residuals() -> None:
+    torch.manual_seed(0)
+    layer = Recurrent(GRUCell(I, 6), hidden_sizes=[6, 4, 2], bidirectional=True).double()
+    y, final = layer(reading())
+    assert y.shape == (B, T, 4)
+    assert [part.h.shape[1] for part in final] == [6, 6, 4, 4, 2, 2]
+    layer = Recurrent(GRUCell(I, 6), num_layers=3, residual=True).double()
+    x = reading()
+    one, two, three = (Recurrent(cell) for cell in layer.cells)
+    first = one(x)[0]
+    second = first + two(first)[0]
+    assert_close(layer(x)[0], second + three(second)[0])
+
+
+@every_cell
+def test_a_learned_initial_state_begins_as_the_cells_own_and_learns(entry: Entry) -> None:
+    cell, x = build(entry), reading()
+    layer = Recurrent(cell, learn_initial_state=True)
+    y, _ = layer(x)
+    assert_close(y, Recurrent(cell)(x)[0])
+    gradients = torch.autograd.grad(y.square().sum(), list(layer.learned), allow_unused=True)
+    assert any(g is not None and bool(g.any()) for g in gradients) or entry.name in ("elman-relu", "irnn", "slstm")
+    with torch.no_grad():
+        for field in layer.learned:
+            field.add_(0.1)
+    resets = torch.zeros(B, T, dtype=torch.bool)
+    resets[:, 4] = True  # a new sequence begins in what was learned
+    assert_close(layer(x, resets=resets)[0][:, 4:], layer(x[:, 4:])[0])
+
+
+@every_cell
+def test_windows_with_the_state_carried_are_the_whole(entry: Entry) -> None:
+    layer, x = Recurrent(build(entry), num_layers=2), reading()
+    whole, final, every = layer(x, all_states=True)
+    first, state = layer(x[:, :4])
+    assert_close(tuple(tuple(f[:, 3] for f in part) for part in every), tuple(tuple(part) for part in state))
+    carried = layer.unpack_state(layer.pack_state(detached(state)))
+    assert not any(field.requires_grad for part in carried for field in part)
+    second, end = layer(x[:, 4:], carried)
+    assert_close(torch.cat([first, second], 1), whole)
+    assert_close(end, final)
+
+
+def test_everything_at_once_and_pickled() -> None:
+    options: dict[str, Any] = {
+        "locked_dropout": 0.2,
+        "recurrent_dropout": 0.2,
+        "zoneout": 0.2,
+        "weight_dropout": 0.2,
+        "learn_initial_state": True,
+    }
+    layer = Recurrent(LSTMCell(I, 5), num_layers=2, bidirectional=True, residual=True, dropout=0.1, **options).double()
+    x, resets = reading(), torch.rand(B, T) < 0.2
+    torch.manual_seed(5)
+    y, _, _ = layer(x, lengths=[7, 0, 4], resets=resets, all_states=True)
+    assert not y[2, 4:].any()
+    again = pickle.loads(pickle.dumps(layer))
+    torch.manual_seed(5)
+    assert_close(again(x, lengths=[7, 0, 4], resets=resets)[0], y)
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+def test_every_cell_has_a_layer_of_its_name(name: str) -> None:
+    kind = CELLS[name]
+    if kind in (ElmanCell, LSTMCell, GRUCell):
+        return
+    layer = getattr(timeloom, kind.__name__.removesuffix("Cell"))(I, 4, num_layers=2, zoneout=0.1)
+    assert [type(cell) for cell in layer.cells] == [kind, kind]
+    assert layer(torch.randn(B, T, I))[0].shape == (B, T, layer.output_size)
+    text = timeloom.describe(layer)
+    assert f"{sum(p.numel() for p in layer.cells[0].parameters()):,}" in text
+    assert "h'" in text or "h  =" in text or "y'" in text
+    assert timeloom.references(layer).count("@") == len(kind.sources)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Recurrent(MinGRUCell(2, 3), recurrent_dropout=0.1), "MinGRUCell: recurrent_dropout acts on products"),
+        (lambda: Recurrent(GRUCell(2, 3), zoneout=1.5), "zoneout is 1.5, wanted 0 ≤ zoneout < 1"),
+        (lambda: Recurrent(GRUCell(2, 3), hidden_sizes=[4, 3]), "hidden_sizes is .* beside a cell of hidden_size=3"),
+        (lambda: Recurrent(GRUCell(2, 3), hidden_sizes=[3, 4], residual=True), "residual cannot add the 3 features"),
+        (lambda: Recurrent(GRUCell(2, 3), num_layers=1.5), "num_layers is 1.5"),  # type: ignore[arg-type]
+        (lambda: timeloom.MGU(2, 3, periods=3), "MGU: there is no option periods; there are batch_first, bias"),
+        (lambda: Recurrent(GRUCell(2, 3), zoneout=0.1).step(torch.randn(1, 2)), r"Call layer\.eval\(\) first"),
+        (lambda: Recurrent(GRUCell(2, 3)).unpack_state({}), "the state has no tensor '0.h'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_resets_must_fit() -> None:
+    with pytest.raises(ShapeError, match=r"resets: \(3, 6\), wanted a tensor \(3, 7\)"):
+        Recurrent(GRUCell(I, 3)).double()(reading(), resets=torch.zeros(3, 6))

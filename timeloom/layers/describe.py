@@ -1,0 +1,69 @@
+"""What a model's cells are, in words and numbers: equations, parameters, memory, sources."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+
+import torch
+from torch import nn
+
+from timeloom.layers.drop_in import cell_of
+from timeloom.scan import Cell
+from timeloom.scan.choose import fused_or_reason
+from timeloom.scan.fused import Fused
+
+
+def cells_in(module: nn.Module) -> list[Cell]:
+    """The cells of a model, those of `timeloom.LSTM`, `GRU` and `RNN` included."""
+    found: list[Cell] = []
+    for part in module.modules():
+        if isinstance(part, Cell):
+            found.append(part)
+        elif isinstance(part, nn.RNNBase) and type(part).__module__.startswith("timeloom."):
+            directions = 2 if part.bidirectional else 1
+            found += [cell_of(part, depth, way)[0] for depth in range(part.num_layers) for way in range(directions)]
+    return found
+
+
+def describe(module: nn.Module) -> str:
+    """The cells of a layer or a model: the equation in words, parameters, states, and memory for each step.
+
+    Memory is what training keeps of each step of each sequence for the way back, as the cell's kernel does it, or
+    nothing where the cell has none.
+    """
+    texts = []
+    for (kind, *_), cells in grouped(cells_in(module)).items():
+        cell, count = cells[0], len(cells)
+        words = inspect.getdoc(kind) or ""
+        sentence = " ".join(words.split("\n\n")[0].split())
+        equation = re.search(r"(?:^    .*\n?)+", words, re.MULTILINE)
+        parameters = sum(parameter.numel() for parameter in cell.parameters())
+        shapes = ", ".join(
+            f"{name} ({', '.join(map(str, field.shape[1:]))})"
+            for name, field in cell.initial_state(1)._asdict().items()
+        )
+        fused = fused_or_reason(cell, next((p.dtype for p in cell.parameters()), torch.float32))
+        lines = [f"{count} × {cell}" if count > 1 else str(cell), "", sentence]
+        lines += ["", equation.group().rstrip()] if equation else []
+        lines += ["", f"parameters  {parameters:,}" + (f" each, {count * parameters:,} in all" if count > 1 else "")]
+        lines += [f"            {name} {tuple(p.shape)}" for name, p in cell.named_parameters()]
+        lines += [f"state       {shapes}, for each sequence"]
+        if isinstance(fused, Fused):
+            numbers = sum(width for _, width, _ in fused.kept)
+            lines += [f"memory      {numbers} numbers for each step of each sequence, in training"]
+        texts.append("\n".join(lines))
+    return "\n\n".join(texts) or "no recurrent cells"
+
+
+def grouped(cells: list[Cell]) -> dict[tuple[type[Cell], str], list[Cell]]:
+    groups: dict[tuple[type[Cell], str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((type(cell), str(cell)), []).append(cell)
+    return groups
+
+
+def references(module: nn.Module) -> str:
+    """BibTeX of where the cells that a model uses come from, each source once."""
+    return "\n\n".join(Counter(source for cell in cells_in(module) for source in cell.sources))
