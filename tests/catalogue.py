@@ -77,7 +77,7 @@ class Entry:
     make: Callable[[int, int], Cell]
     oracle: oracles.Step
     twin: Callable[..., nn.RNNBase] | None = None
-    narrowest: int = 1  # hidden_size that it can have
+    narrowest: int = 1  # the least hidden_size that it makes sense for: one unit alone, normalised, is 0
 
 
 ENTRIES = [
@@ -113,12 +113,12 @@ ENTRIES = [
     Entry("lstm1997", LSTM1997Cell, oracles.lstm1997),
     Entry("peephole-lstm", PeepholeLSTMCell, oracles.peephole_lstm),
     Entry("coupled-lstm", CoupledLSTMCell, oracles.coupled_lstm),
-    Entry("layer-norm-lstm", LayerNormLSTMCell, oracles.layer_norm_lstm),
+    Entry("layer-norm-lstm", LayerNormLSTMCell, oracles.layer_norm_lstm, narrowest=2),
     Entry("slstm", SLSTMCell, oracles.slstm),
     Entry("janet", JANETCell, oracles.janet),
     Entry("gru-reset-before", GRUResetBeforeCell, oracles.gru_reset_before),
     Entry("mgu", MGUCell, oracles.mgu),
-    Entry("ligru", LiGRUCell, oracles.ligru),
+    Entry("ligru", LiGRUCell, oracles.ligru, narrowest=2),
     Entry("cfc", CfCCell, oracles.cfc(timed=False)),
     Entry("cfc-timed", partial(CfCCell, timed=True), oracles.cfc(timed=True)),
     Entry("min-gru", MinGRUCell, oracles.min_gru),

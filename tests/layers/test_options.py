@@ -17,12 +17,12 @@ from timeloom.cells import CELLS, ClockworkCell, ElmanCell, GRUCell, LSTMCell, M
 from timeloom.core import ShapeError, UsageError
 from timeloom.layers import Recurrent, detached
 
-B, T, I = 3, 7, 3
+B, T, WIDTH = 3, 7, 3
 
 
 def reading(seed: int = 0) -> Tensor:
     torch.manual_seed(seed)
-    return torch.randn(B, T, I, dtype=torch.float64, requires_grad=True)
+    return torch.randn(B, T, WIDTH, dtype=torch.float64, requires_grad=True)
 
 
 @every_cell
@@ -69,7 +69,7 @@ def test_zoneout_after_training_is_the_mean_and_none_is_none(entry: Entry) -> No
 
 
 def test_zoneout_in_training_keeps_whole_units() -> None:
-    layer, x = Recurrent(LSTMCell(I, 50).double(), zoneout=0.5), reading()
+    layer, x = Recurrent(LSTMCell(WIDTH, 50).double(), zoneout=0.5), reading()
     y, _, (states,) = layer(x, all_states=True)
     held_h = states.h[:, 1:] == states.h[:, :-1]
     held_c = states.c[:, 1:] == states.c[:, :-1]
@@ -79,7 +79,7 @@ def test_zoneout_in_training_keeps_whole_units() -> None:
 
 
 def test_a_clock_goes_on_while_units_are_held() -> None:
-    layer, x = Recurrent(ClockworkCell(I, 4).double(), zoneout=0.9), reading()
+    layer, x = Recurrent(ClockworkCell(WIDTH, 4).double(), zoneout=0.9), reading()
     _, final = layer(x)
     assert final[0].t.eq(T).all()
 
@@ -87,7 +87,7 @@ def test_a_clock_goes_on_while_units_are_held() -> None:
 @pytest.mark.parametrize("name", [name for name, kind in CELLS.items() if kind.recurrent_products])
 def test_recurrent_dropout_is_one_mask_for_a_sequence(name: str) -> None:
     torch.manual_seed(0)
-    cell, x = CELLS[name](I, 20).double(), reading()
+    cell, x = CELLS[name](WIDTH, 20).double(), reading()
     layer = Recurrent(cell, recurrent_dropout=0.5)
     torch.manual_seed(1)
     y, _ = layer(x)
@@ -110,14 +110,14 @@ def test_recurrent_dropout_is_one_mask_for_a_sequence(name: str) -> None:
 
 
 def test_weight_dropout_is_one_mask_for_all() -> None:
-    cell, x = ElmanCell(I, 6).double(), reading()
+    cell, x = ElmanCell(WIDTH, 6).double(), reading()
     layer = Recurrent(cell, weight_dropout=0.5)
     torch.manual_seed(1)
     y, _ = layer(x)
     (found,) = torch.autograd.grad(y.sum(), cell.recurrent.weight)
     torch.manual_seed(1)
     mask = torch.nn.functional.dropout(torch.ones_like(cell.recurrent.weight), 0.5)
-    other = ElmanCell(I, 6).double()
+    other = ElmanCell(WIDTH, 6).double()
     other.load_state_dict(cell.state_dict())
     with torch.no_grad():
         other.recurrent.weight.mul_(mask)
@@ -128,22 +128,22 @@ def test_weight_dropout_is_one_mask_for_all() -> None:
 
 
 def test_locked_dropout_drops_the_same_features_in_every_step() -> None:
-    cell = MinGRUCell(I, 4).double()
+    cell = MinGRUCell(WIDTH, 4).double()
     layer, x = Recurrent(cell, locked_dropout=0.5), reading()
     torch.manual_seed(3)
     y, _ = layer(x)
     torch.manual_seed(3)
-    mask = torch.nn.functional.dropout(torch.ones(1, B, I).double(), 0.5)[0]
+    mask = torch.nn.functional.dropout(torch.ones(1, B, WIDTH).double(), 0.5)[0]
     assert_close(y, Recurrent(cell)(x * mask[:, None])[0])
 
 
 def test_layers_of_different_sizes_and_residuals() -> None:
     torch.manual_seed(0)
-    layer = Recurrent(GRUCell(I, 6), hidden_sizes=[6, 4, 2], bidirectional=True).double()
+    layer = Recurrent(GRUCell(WIDTH, 6), hidden_sizes=[6, 4, 2], bidirectional=True).double()
     y, final = layer(reading())
     assert y.shape == (B, T, 4)
     assert [part.h.shape[1] for part in final] == [6, 6, 4, 4, 2, 2]
-    layer = Recurrent(GRUCell(I, 6), num_layers=3, residual=True).double()
+    layer = Recurrent(GRUCell(WIDTH, 6), num_layers=3, residual=True).double()
     x = reading()
     one, two, three = (Recurrent(cell) for cell in layer.cells)
     first = one(x)[0]
@@ -188,7 +188,9 @@ def test_everything_at_once_and_pickled() -> None:
         "weight_dropout": 0.2,
         "learn_initial_state": True,
     }
-    layer = Recurrent(LSTMCell(I, 5), num_layers=2, bidirectional=True, residual=True, dropout=0.1, **options).double()
+    layer = Recurrent(
+        LSTMCell(WIDTH, 5), num_layers=2, bidirectional=True, residual=True, dropout=0.1, **options
+    ).double()
     x, resets = reading(), torch.rand(B, T) < 0.2
     torch.manual_seed(5)
     y, _, _ = layer(x, lengths=[7, 0, 4], resets=resets, all_states=True)
@@ -203,9 +205,9 @@ def test_every_cell_has_a_layer_of_its_name(name: str) -> None:
     kind = CELLS[name]
     if kind in (ElmanCell, LSTMCell, GRUCell):
         return
-    layer = getattr(timeloom, kind.__name__.removesuffix("Cell"))(I, 4, num_layers=2, zoneout=0.1)
+    layer = getattr(timeloom, kind.__name__.removesuffix("Cell"))(WIDTH, 4, num_layers=2, zoneout=0.1)
     assert [type(cell) for cell in layer.cells] == [kind, kind]
-    assert layer(torch.randn(B, T, I))[0].shape == (B, T, layer.output_size)
+    assert layer(torch.randn(B, T, WIDTH))[0].shape == (B, T, layer.output_size)
     text = timeloom.describe(layer)
     assert f"{sum(p.numel() for p in layer.cells[0].parameters()):,}" in text
     assert "h'" in text or "h  =" in text or "y'" in text
@@ -232,4 +234,4 @@ def test_options_that_make_no_sense_are_refused(make: Any, message: str) -> None
 
 def test_resets_must_fit() -> None:
     with pytest.raises(ShapeError, match=r"resets: \(3, 6\), wanted a tensor \(3, 7\)"):
-        Recurrent(GRUCell(I, 3)).double()(reading(), resets=torch.zeros(3, 6))
+        Recurrent(GRUCell(WIDTH, 3)).double()(reading(), resets=torch.zeros(3, 6))

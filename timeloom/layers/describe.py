@@ -40,10 +40,8 @@ def describe(module: nn.Module) -> str:
         sentence = " ".join(words.split("\n\n")[0].split())
         equation = re.search(r"(?:^    .*\n?)+", words, re.MULTILINE)
         parameters = sum(parameter.numel() for parameter in cell.parameters())
-        shapes = ", ".join(
-            f"{name} ({', '.join(map(str, field.shape[1:]))})"
-            for name, field in cell.initial_state(1)._asdict().items()
-        )
+        fields = cell.initial_state(1)._asdict().items()
+        shapes = ", ".join(f"{name} ({', '.join(map(str, field.shape[1:]))})" for name, field in fields)
         fused = fused_or_reason(cell, next((p.dtype for p in cell.parameters()), torch.float32))
         lines = [f"{count} × {cell}" if count > 1 else str(cell), "", sentence]
         lines += ["", equation.group().rstrip()] if equation else []
