@@ -25,8 +25,8 @@ check: $(VENV)/.ready  ## ruff, pyright and the rules about who may import whom
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-test: check  ## the checks and all tests
-	$(BIN)/python -m pytest
+test: check  ## the checks and all tests, in two processes
+	$(BIN)/python -m pytest -n 2
 
 # The sanitizers' libraries must come before everything else in the process.
 SANITIZED := -fsanitize=address,undefined -fno-sanitize-recover=undefined -DSCAN_POISON -O1 -g

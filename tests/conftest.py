@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).parents[1]
@@ -14,6 +15,11 @@ REPOSITORY = Path(__file__).parents[1]
 # How long one example takes says nothing on a shared machine.
 settings.register_profile("timeloom", deadline=None)
 settings.load_profile("timeloom")
+
+# Tests run in two processes side by side (`make test`), each of which has one core to itself; so have its children.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

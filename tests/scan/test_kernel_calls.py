@@ -91,20 +91,25 @@ def test_every_kind_of_call(make: type[Cell], dtype: torch.dtype) -> None:
 def test_units_shared_between_threads() -> None:
     """Wide enough that a batch of few sequences is split by units, with all threads meeting at each stage."""
     torch.manual_seed(0)
-    for cell in (LSTMCell(6, 300), GRUCell(6, 300)):
-        for B, T, lengths in ((1, 30, None), (3, 9, [2, 9, 0])):
-            assert_equal_to_the_plain_loop(cell, torch.randn(T, B, 6), random_state(cell.float(), B), lengths, False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for cell in (LSTMCell(6, 300), GRUCell(6, 300)):
+            for B, T, lengths in ((1, 30, None), (3, 9, [2, 9, 0])):
+                assert_equal_to_the_plain_loop(cell, torch.randn(T, B, 6), random_state(cell, B), lengths, False)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_more_threads_than_there_are_cores() -> None:
     before, cell = torch.get_num_threads(), LSTMCell(6, 200)
     x = torch.randn(20, 2, 6)
+    torch.set_num_threads(2)
     wanted = scan(cell, x)[0]
     try:
-        torch.set_num_threads(5)
-        assert torch.equal(scan(cell, x)[0], wanted)
-        torch.set_num_threads(1)
-        assert torch.equal(scan(cell, x)[0], wanted)
+        for threads in (5, 1):
+            torch.set_num_threads(threads)
+            assert torch.equal(scan(cell, x)[0], wanted)
     finally:
         torch.set_num_threads(before)
 
