@@ -1,4 +1,4 @@
-"""Every Python snippet of the README runs, unless a comment before it says what it needs."""
+"""Every Python snippet of the README and the docs runs, unless a comment before it says what it needs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def test_snippet(number: int, capsys: pytest.CaptureFixture[str]) -> None:
         return
     exec(compiled, {"__name__": "__main__"})
     assert float(capsys.readouterr().out) < 0.05  # the cell in ten lines has learned its task
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_the_snippets_of_a_page(page: Path) -> None:
+    scope: dict[str, object] = {"__name__": "__main__"}  # they build on each other
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):
+        exec(compile(code, f"{page.name}, snippet {number + 1}", "exec"), scope)
 
 
 def test_the_readme_names_every_command() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -10,8 +11,26 @@ from torch import nn
 from tests.catalogue import Entry, build, every_cell
 from tests.tolerances import assert_close
 from tests.ways import both_ways  # noqa: F401
-from timeloom.cells import ElmanCell, GRUCell, LSTMCell
+from timeloom.cells import (
+    CELLS,
+    CellName,
+    ClockworkCell,
+    CoupledLSTMCell,
+    ElmanCell,
+    GRUCell,
+    GRUResetBeforeCell,
+    IRNNCell,
+    JordanCell,
+    LSTM1997Cell,
+    LSTMCell,
+    PeepholeLSTMCell,
+    SCRNCell,
+    SLSTMCell,
+    SRUCell,
+    initialise,
+)
 from timeloom.core import UsageError
+from timeloom.layers import Recurrent
 from timeloom.scan import Cell, scan
 
 
@@ -64,6 +83,246 @@ def test_a_gru_with_z_one_keeps_the_old_state() -> None:
         cell.input.bias[1] = 100.0  # z, so that its sigmoid is 1
     h = torch.tensor([[0.3]])
     assert torch.equal(cell(torch.randn(1, 2), (h,))[0], h)
+
+
+# Two LSTM cells of one unit, gates nearly open or shut, as they are worked by hand on a blackboard. Each input is
+# (value, write, wipe, show): the memory adds tanh(value) where write is 1, is emptied where wipe is 1, and is shown
+# always, or where show is 1. A weight of 100 and a bias of ∓50 make σ(±50), which is 1 or 0 to within 2e-22, so that c
+# is a sum of tanh(value) that can be written down: that of the values in `memory`.
+def blackboard_cell(shows: bool) -> LSTMCell:
+    cell = LSTMCell(4, 1).double()
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        w, b = cell.input.weight, cell.input.bias  # rows i, f, g, o; columns value, write, wipe, show
+        w[0, 1], b[0] = 100.0, -50.0  # input gate: open where write is 1
+        w[1, 2], b[1] = -100.0, 50.0  # forget gate: shut where wipe is 1
+        w[2, 0] = 1.0  # candidate: tanh(value)
+        w[3, 3], b[3] = (100.0, -50.0) if shows else (0.0, 50.0)  # output gate: open where show is 1, or always
+    return cell
+
+
+@pytest.mark.parametrize(
+    ("shows", "inputs", "memory"),
+    [
+        # c: write tanh 3, keep, add tanh 4, wipe, write tanh -1. h = tanh c at each step.
+        (
+            False,
+            [(3, 1, 0, 0), (9, 0, 0, 0), (4, 1, 0, 0), (9, 0, 1, 0), (-1, 1, 0, 0)],
+            [(3,), (3,), (3, 4), (), (-1,)],
+        ),
+        # the same kind of memory behind an output gate: h is tanh c where show is 1, else 0.
+        (True, [(1, 1, 0, 0), (2, 1, 0, 1), (5, 0, 0, 0), (6, 1, 1, 1)], [(1,), (1, 2), (1, 2), (6,)]),
+    ],
+)
+def test_the_lecture_examples_worked_by_hand(shows: bool, inputs: list[tuple[int, ...]], memory: list[Any]) -> None:
+    y, final = scan(blackboard_cell(shows), torch.tensor(inputs, dtype=torch.float64)[:, None])
+    c = [sum(math.tanh(v) for v in held) for held in memory]
+    shown = [not shows or now[3] == 1 for now in inputs]
+    wanted = [math.tanh(value) if visible else 0.0 for value, visible in zip(c, shown, strict=True)]
+    assert y[:, 0, 0].tolist() == pytest.approx(wanted, abs=1e-9)
+    assert final.c.item() == pytest.approx(c[-1], abs=1e-9)
+
+
+def reading(T: int = 6) -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.randn(T, 3, 5, dtype=torch.float64)
+
+
+def same_weights(cell: Cell, parameters: dict[str, torch.Tensor]) -> Cell:
+    cell = cell.double()
+    with torch.no_grad():
+        for name, value in parameters.items():
+            cell.get_parameter(name).copy_(value)
+    return cell
+
+
+def lstm_rows(cell: LSTMCell, gates: str) -> dict[str, torch.Tensor]:
+    """The parameters of some of an LSTM's gates i, f, g, o, in a cell with one bias."""
+    at = ["ifgo".index(gate) for gate in gates]
+    both = cell.input.bias + cell.recurrent.bias
+    found = {"input.weight": cell.input.weight, "recurrent.weight": cell.recurrent.weight, "input.bias": both}
+    return {name: torch.cat([value.chunk(4)[i] for i in at]) for name, value in found.items()}
+
+
+def test_a_peephole_lstm_without_peepholes_is_an_lstm() -> None:
+    lstm = LSTMCell(5, 4).double()
+    other = same_weights(PeepholeLSTMCell(5, 4), lstm_rows(lstm, "ifgo"))
+    assert_close(scan(other, reading()), scan(lstm, reading()))
+
+
+def test_the_lstm_of_1997_is_an_lstm_that_never_forgets() -> None:
+    lstm = LSTMCell(5, 4).double()
+    other = same_weights(LSTM1997Cell(5, 4), lstm_rows(lstm, "igo"))
+    with torch.no_grad():
+        lstm.input.bias[4:8] = 1e4  # f is 1 to the last bit
+    assert_close(scan(other, reading()), scan(lstm, reading()))
+
+
+def test_a_coupled_lstm_is_an_lstm_with_i_one_minus_f() -> None:
+    lstm = LSTMCell(5, 4).double()
+    other = same_weights(CoupledLSTMCell(5, 4), lstm_rows(lstm, "fgo"))
+    with torch.no_grad():  # σ(-a) = 1 - σ(a)
+        for parameter in lstm.parameters():
+            parameter[:4] = -parameter[4:8]
+    assert_close(scan(other, reading()), scan(lstm, reading()))
+
+
+def test_a_clockwork_of_period_one_is_an_elman_network() -> None:
+    clockwork = ClockworkCell(5, 6, periods=(1, 1, 1)).double()
+    elman = same_weights(ElmanCell(5, 6), dict(clockwork.named_parameters()))
+    with torch.no_grad():
+        elman.get_parameter("recurrent.bias").zero_()
+    assert_close(scan(clockwork, reading())[0], scan(elman, reading())[0])
+
+
+def test_a_slow_group_feeds_a_fast_one_and_not_the_other_way() -> None:
+    cell = ClockworkCell(5, 4, periods=(1, 2)).double()
+    x = reading().requires_grad_()
+    state = cell.State(torch.randn(3, 4).double().requires_grad_(), torch.zeros(3, 1).double())
+    y, _ = scan(cell, x[:1], state)
+    fast, slow = (
+        torch.autograd.grad(y[..., part].sum(), state.h, retain_graph=True)[0] for part in (slice(2), slice(2, 4))
+    )
+    assert bool(fast[:, 2:].all())
+    assert not slow[:, :2].any()
+
+
+def test_an_scrn_without_memory_in_its_context_is_an_elman_network() -> None:
+    scrn = SCRNCell(5, 4, context_size=3, alpha=0.0).double()
+    elman = ElmanCell(5, 4, "sigmoid", bias=False).double()
+    with torch.no_grad():
+        scrn.input.bias.zero_()
+        elman.input.weight.copy_(scrn.input.weight + scrn.from_context.weight @ scrn.context.weight)
+        elman.recurrent.weight.copy_(scrn.recurrent.weight)
+    assert_close(scan(scrn, reading())[0][..., :4], scan(elman, reading())[0])
+
+
+def test_an_irnn_is_a_relu_network_that_begins_with_the_identity() -> None:
+    irnn = IRNNCell(5, 4).double()
+    assert torch.equal(irnn.recurrent.weight, torch.eye(4).double())
+    assert not irnn.input.bias.any()
+    elman = ElmanCell(5, 4, "relu").double()
+    same_weights(elman, {**dict(irnn.named_parameters()), "recurrent.bias": torch.zeros(4)})
+    assert_close(scan(irnn, reading())[0], scan(elman, reading())[0])
+    assert torch.equal(IRNNCell(5, 4, scale=0.01).recurrent.weight, 0.01 * torch.eye(4))
+
+
+def test_both_forms_of_the_gru_are_one_where_nothing_is_reset() -> None:
+    gru, other = GRUCell(5, 4).double(), GRUResetBeforeCell(5, 4).double()
+    with torch.no_grad():
+        gru.recurrent.bias.zero_()
+        gru.input.bias[:4] = 1e4  # r is 1
+        other.input.weight.copy_(gru.input.weight)
+        other.input.bias.copy_(gru.input.bias)
+        other.recurrent.weight.copy_(gru.recurrent.weight[:8])
+        other.recurrent_candidate.weight.copy_(gru.recurrent.weight[8:])
+    assert_close(scan(gru, reading())[0], scan(other, reading())[0])
+
+
+def test_the_scalar_memory_stands_any_size_of_gates() -> None:
+    cell, x = SLSTMCell(5, 4), reading(50).float() * 1e3
+    y, state = scan(cell, x)
+    assert y.isfinite().all()
+    assert all(field.isfinite().all() for field in state)
+    y.sum().backward()
+    assert all(bool(p.grad.isfinite().all()) for p in cell.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [  # by formula, with one bias: H(H + I) + H for each gate, and what a cell has beside
+        ("irnn", lambda i, h: h * (h + i) + h),
+        ("jordan", lambda i, h: h * (h + i) + h + h * h + h),
+        ("clockwork", lambda i, h: h * (h + i) + h),
+        ("scrn", lambda i, h: h * (h + i) + h + 16 * (i + h)),
+        ("indrnn", lambda i, h: h * i + 2 * h),
+        ("cornn", lambda i, h: h * (2 * h + i) + h),
+        ("lstm1997", lambda i, h: 3 * (h * (h + i) + h)),
+        ("peephole-lstm", lambda i, h: 4 * (h * (h + i) + h) + 3 * h),
+        ("coupled-lstm", lambda i, h: 3 * (h * (h + i) + h)),
+        ("layer-norm-lstm", lambda i, h: 4 * (h * (h + i) + h) + 8 * h + 2 * h),
+        ("slstm", lambda i, h: 4 * (h * (h + i) + h)),
+        ("janet", lambda i, h: 2 * (h * (h + i) + h)),
+        ("gru-reset-before", lambda i, h: 3 * (h * (h + i) + h)),
+        ("mgu", lambda i, h: 2 * (h * (h + i) + h)),
+        ("ligru", lambda i, h: 2 * h * (h + i) + 4 * h),
+        ("cfc", lambda i, h: h * (h + i) + h + 4 * (h * h + h)),
+        ("min-gru", lambda i, h: 2 * (h * i + h)),
+        ("min-lstm", lambda i, h: 3 * (h * i + h)),
+        ("sru", lambda i, h: 3 * h * i + 4 * h + h * i),
+    ],
+)
+def test_parameters_by_formula(name: str, count: Callable[[int, int], int]) -> None:
+    assert sum(p.numel() for p in CELLS[name](30, 40).parameters()) == count(30, 40)
+
+
+def test_the_command_lines_names_are_the_cells() -> None:
+    assert list(get_args(CellName)) == list(CELLS)
+
+
+@pytest.mark.parametrize("name", list(CELLS))
+def test_recurrent_matrices_begin_as_the_docstring_says(name: str) -> None:
+    torch.manual_seed(0)
+    cell = CELLS[name](5, 8)
+    for product in cell.recurrent_products:
+        for block in cell.get_submodule(product).get_parameter("weight").split(8):
+            if name not in ("elman", "lstm", "gru"):  # as torch.nn
+                assert_close(block @ block.T, torch.eye(8))
+    if "forget" in cell.gates and name != "lstm":
+        bias = {"layer-norm-lstm": "bias", "sru": "b_f"}.get(name, "input.bias")
+        at = cell.gates.index("forget") * 8 if name != "sru" else 0
+        wanted = 0.0 if name == "sru" else 1.0
+        assert cell.get_parameter(bias)[at : at + 8].tolist() == [wanted] * 8
+
+
+def test_initialisations_by_name() -> None:
+    torch.manual_seed(0)
+    layer = Recurrent(LSTMCell(3, 50), num_layers=2)
+    initialise(layer, "forget-bias", value=2.0)
+    initialise(layer, "orthogonal")
+    for cell in layer.cells:
+        assert (cell.get_parameter("input.bias") + cell.get_parameter("recurrent.bias"))[50:100].tolist() == [2.0] * 50
+        block = cell.get_parameter("recurrent.weight")[:50]
+        assert_close(block @ block.T, torch.eye(50))
+    initialise(layer, "chrono", longest=100)
+    for cell in layer.cells:
+        i, f = cell.get_parameter("input.bias")[:100].chunk(2)
+        assert_close(i, -f)
+        assert f.exp().min() >= 1
+        assert 80 < f.exp().max() <= 99
+    irnn = ElmanCell(3, 4)
+    initialise(irnn, "identity", scale=0.5)
+    assert torch.equal(irnn.recurrent.weight, 0.5 * torch.eye(4))
+    with pytest.raises(UsageError, match="ElmanCell: its gates are hidden, and this wants one of forget, keep"):
+        initialise(irnn, "forget-bias")
+    with pytest.raises(UsageError, match="GRUCell: its keep gate has no bias"):
+        initialise(GRUCell(3, 4, bias=False), "chrono")
+    with pytest.raises(UsageError, match="name is 'xavier', wanted one of orthogonal"):
+        initialise(irnn, "xavier")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ClockworkCell(3, 4, periods=[0, 1]), r"ClockworkCell: periods is \[0, 1\]"),
+        (lambda: ClockworkCell(3, 2, periods=[1, 2, 4]), "wanted from 1 to hidden_size=2 numbers"),
+        (lambda: SCRNCell(3, 4, alpha=1.5), "SCRNCell: alpha is 1.5"),
+        (lambda: SCRNCell(3, 4, alpha=1.0, learn_alpha=True), "wanted 0 < alpha < 1 where it is learned"),
+        (lambda: LSTMCell(3, 4, proj_size=4), "LSTMCell: proj_size is 4, wanted 0 for none, or less than"),
+        (lambda: JordanCell(3, 4, output_activation="sine"), "output_activation is 'sine'"),  # type: ignore[arg-type]
+        (lambda: CELLS["cfc"](1, 4, timed=True), "timed needs an input_size of 2 or more"),
+    ],
+)
+def test_sizes_that_make_no_cell_are_refused(make: Callable[[], Cell], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_sru_keeps_its_input_on_the_highway() -> None:
+    cell = SRUCell(4, 4, highway_bias=-1e4)  # r is 0
+    x = torch.randn(3, 2, 4)
+    assert_close(scan(cell, x)[0], cell.alpha * x)
 
 
 @pytest.mark.parametrize(("make", "gates"), [(ElmanCell, 1), (GRUCell, 3), (LSTMCell, 4)])

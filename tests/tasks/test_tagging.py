@@ -36,8 +36,8 @@ def made(options: TaggerOptions = SMALL) -> Tagger:
     return tagger
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "elman"])
 @pytest.mark.parametrize("characters", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "elman", "jordan", "scrn", "clockwork", "sru"])
 def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters: bool) -> None:
     options = replace(SMALL, cell=cell, characters=characters)
     tagger = made(options)

@@ -1,5 +1,7 @@
 """One recurrence per file."""
 
+from typing import Literal
+
 from timeloom.cells.cfc import CfCCell
 from timeloom.cells.clockwork import ClockworkCell
 from timeloom.cells.cornn import CoRNNCell
@@ -23,9 +25,34 @@ from timeloom.cells.peephole_lstm import PeepholeLSTMCell
 from timeloom.cells.scrn import SCRNCell
 from timeloom.cells.slstm import SLSTMCell
 from timeloom.cells.sru import SRUCell
+from timeloom.scan import Cell
 
-# By the names that the command line has for them, simplest first.
-CELLS = {
+# By the names that the command line has for them.
+CellName = Literal[
+    "elman",
+    "irnn",
+    "jordan",
+    "clockwork",
+    "scrn",
+    "indrnn",
+    "cornn",
+    "lstm",
+    "lstm1997",
+    "peephole-lstm",
+    "coupled-lstm",
+    "layer-norm-lstm",
+    "slstm",
+    "janet",
+    "gru",
+    "gru-reset-before",
+    "mgu",
+    "ligru",
+    "cfc",
+    "min-gru",
+    "min-lstm",
+    "sru",
+]
+CELLS: dict[str, type[Cell]] = {
     "elman": ElmanCell,
     "irnn": IRNNCell,
     "jordan": JordanCell,
@@ -52,6 +79,7 @@ CELLS = {
 
 __all__ = [
     "CELLS",
+    "CellName",
     "CfCCell",
     "ClockworkCell",
     "CoRNNCell",

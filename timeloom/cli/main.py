@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "score a saved model on a file",
     "predict": "run a saved model on a file or on standard input",
     "sample": "write the shipped sample corpus to a folder",
+    "cells": "list the recurrent cells, or describe one: equation, parameters, sources",
     "explain-cell": "what becomes of a cell's step: the native kernel, or why there is none",
 }
 

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from timeloom.cells import ElmanCell, GRUCell, LSTMCell
+from timeloom.cells import CELLS, CellName
 from timeloom.core import ModelError, Padded, UsageError
 from timeloom.data import UNKNOWN, Vocabulary, evaluation_batches, is_tag, to_bio
 from timeloom.layers import Recurrent
 
-CELLS = {"lstm": LSTMCell, "gru": GRUCell, "elman": ElmanCell}
 NO_TAG = -100  # cross_entropy leaves these steps out
 
 
@@ -24,7 +23,7 @@ class TaggerOptions:
     """The tagger.
 
     Args:
-        cell: The recurrence that reads the sentence.
+        cell: The recurrence that reads the sentence; `timeloom cells` says what they are.
         hidden_size: Units of the recurrence, in each direction.
         num_layers: Recurrent layers, one on another.
         bidirectional: Read the sentence from both ends.
@@ -39,7 +38,7 @@ class TaggerOptions:
         digits: Take every digit for a 0 when words are looked up.
     """
 
-    cell: Literal["lstm", "gru", "elman"] = "lstm"
+    cell: CellName = "lstm"
     hidden_size: int = 200
     num_layers: int = 1
     bidirectional: bool = True
@@ -168,10 +167,12 @@ class Tagger(nn.Module):
         return self.output(F.dropout(encoded, self.options.dropout, self.training))
 
     def spell(self, spellings: Padded) -> Tensor:
-        """What each word's letters say, read from both ends: (N, L) → (N, 2 · character_hidden_size)."""
+        """What each word's letters say, read from both ends: (N, L) → (N, 2 · O)."""
         letters = self.character_embedding(spellings.data)
-        _, (forward, backward) = self.speller(letters, lengths=spellings.lengths)
-        return torch.cat([forward.h, backward.h], dim=-1)
+        read, _ = self.speller(letters, lengths=spellings.lengths)  # (N, L, 2 · O)
+        forward, backward = read.chunk(2, dim=-1)
+        last = (spellings.lengths - 1).clamp(min=0).to(read.device)
+        return torch.cat([forward[torch.arange(len(last)), last], backward[:, 0]], dim=-1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy in nats, the mean over all steps that have a tag."""
