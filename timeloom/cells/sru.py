@@ -52,6 +52,7 @@ class SRUCell(Cell):
         standard(self)
         nn.init.uniform_(self.v_f, -1, 1)
         nn.init.uniform_(self.v_r, -1, 1)
+        nn.init.zeros_(self.b_f)
         nn.init.constant_(self.b_r, self.highway_bias)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
