@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from memory import memory
 from page import PAGE, ROOT, machine, write_section
 
 from timeloom.core import TimeloomError, UsageError
@@ -66,7 +67,7 @@ def atis() -> str:
     )
 
 
-TABLES: dict[str, Callable[[], str]] = {"atis": atis}
+TABLES: dict[str, Callable[[], str]] = {"atis": atis, "memory": lambda: memory(RUNS / "memory")}
 
 
 def data(name: str) -> Path:

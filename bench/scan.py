@@ -16,15 +16,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from around import around
+from every_cell import every_cell
 from page import ROOT, machine, write_section
 from timing import alternating, forward_of, training_of
 from torch import Tensor, nn
 
-from timeloom.cells import ElmanCell, GRUCell, LSTMCell
+from timeloom.cells import ElmanCell, GRUCell, LSTMCell, PeepholeLSTMCell
 from timeloom.layers import Recurrent
 from timeloom.scan import Cell, plain_loop
 from timeloom.scan.build import build, native_text, threads
@@ -32,31 +33,6 @@ from timeloom.scan.build import build, native_text, threads
 SHAPES = [(32, 100, 128), (32, 100, 256), (32, 100, 512), (64, 50, 650), (128, 100, 1024), (8, 35, 200), (1, 200, 256)]
 CUSTOM_SHAPES = [(32, 100, 256), (1, 200, 256)]
 CORRECT = ["tests/scan/test_kernel_calls.py", "-q", "-x"]
-
-
-class PeepholeCell(Cell):
-    """An LSTM whose gates see the memory: the cell that a user would have to write as a Python loop."""
-
-    class State(NamedTuple):
-        h: Tensor  # (B, H)
-        c: Tensor  # (B, H)
-
-    def __init__(self, input_size: int, hidden_size: int):
-        super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.input = nn.Linear(input_size, 4 * hidden_size)
-        self.recurrent = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-        self.peep_i = nn.Parameter(torch.randn(hidden_size) * 0.1)
-        self.peep_f = nn.Parameter(torch.randn(hidden_size) * 0.1)
-        self.peep_o = nn.Parameter(torch.randn(hidden_size) * 0.1)
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        i, f, g, o = (self.input(x) + self.recurrent(state.h)).chunk(4, -1)
-        i = torch.sigmoid(i + self.peep_i * state.c)
-        f = torch.sigmoid(f + self.peep_f * state.c)
-        c = f * state.c + i * torch.tanh(g)
-        h = torch.sigmoid(o + self.peep_o * c) * torch.tanh(c)
-        return h, self.State(h, c)
 
 
 class CompiledStep(Cell):
@@ -67,7 +43,7 @@ class CompiledStep(Cell):
         self.input_size, self.hidden_size, self.cell = cell.input_size, cell.hidden_size, cell
         self.compiled = torch.compile(cell.step)
 
-    State = PeepholeCell.State
+    State = PeepholeLSTMCell.State
 
     def step(self, x: Tensor, state: Any) -> Any:
         h, new = self.compiled(x, state)
@@ -151,6 +127,9 @@ TWINS: dict[str, tuple[Callable[[int, int], Cell], Callable[..., nn.Module], int
 }
 
 
+OTHERS = ("custom", "cells", "around")
+
+
 def against_twin(name: str, shapes: Sequence[tuple[int, int, int]]) -> list[Row]:
     """Ours against the layer of torch.nn, and against jax.lax.scan where jax is installed and the cell is the LSTM."""
     cell, twin, products = TWINS[name]
@@ -168,7 +147,7 @@ def against_twin(name: str, shapes: Sequence[tuple[int, int, int]]) -> list[Row]
 def against_plain_loop(shapes: Sequence[tuple[int, int, int]]) -> list[Row]:
     rows = []
     for shape in shapes:
-        cell = PeepholeCell(shape[2], shape[2])
+        cell = PeepholeLSTMCell(shape[2], shape[2])
         layers = {
             "timeloom": Recurrent(cell),
             "plain loop": Plain(Recurrent(cell)),
@@ -212,14 +191,12 @@ def say(name: str, row: Row) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "tables", nargs="*", metavar="table", help=f"of {', '.join(TWINS)}, custom, around; all without"
-    )
+    parser.add_argument("tables", nargs="*", metavar="table", help=f"of {', '.join((*TWINS, *OTHERS))}; all without")
     parser.add_argument("--threads", type=int, default=2, help="how many threads every contender has (default 2)")
     parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
     given = parser.parse_args()
-    if unknown := [name for name in given.tables if name not in (*TWINS, "custom", "around")]:
-        parser.error(f"no table {unknown[0]}; there are: {', '.join(TWINS)}, custom, around")
+    if unknown := [name for name in given.tables if name not in (*TWINS, *OTHERS)]:
+        parser.error(f"no table {unknown[0]}; there are: {', '.join((*TWINS, *OTHERS))}")
     torch.set_num_threads(given.threads)
     print("the kernels against the plain loop first", file=sys.stderr, flush=True)
     if subprocess.run([sys.executable, "-m", "pytest", *CORRECT], cwd=ROOT).returncode:
@@ -227,14 +204,14 @@ def main() -> int:
         return 1
     torch.manual_seed(0)
     most = peak()
-    wanted = given.tables or [*TWINS, "custom", "around"]
+    wanted = given.tables or [*TWINS, *OTHERS]
     tables: list[str] = []
     for name in wanted:
-        if name == "around":
-            tables += around()
+        if name in ("cells", "around"):
+            tables += every_cell(most) if name == "cells" else around()
             continue
         rows = against_plain_loop(CUSTOM_SHAPES) if name == "custom" else against_twin(name, SHAPES)
-        tables += table("A peephole LSTM, written by a user" if name == "custom" else name, rows, most)
+        tables += table("A peephole LSTM" if name == "custom" else name, rows, most)
     text = "\n".join(
         [
             "## The fused loop",
