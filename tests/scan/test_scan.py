@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from tests.catalogue import Entry, build, every_cell, random_state
 from tests.tolerances import assert_close
 from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import GRUCell
-from timeloom.core import Padded, ShapeError
+from timeloom.core import Padded, ShapeError, UsageError
 from timeloom.scan import Cell, plain_loop, scan
 
 directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
@@ -195,3 +196,32 @@ def test_a_state_field_of_any_rank() -> None:
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         scan(GRUCell(3, 4).double(), **{"x": noise(4, 2, 3), **arguments})
+
+
+@pytest.mark.parametrize("lengths", [5, "abc", ["a", "b"], [1, None]])
+def test_lengths_that_are_no_numbers_are_refused(lengths: Any) -> None:
+    with pytest.raises(ShapeError, match=r"GRUCell: lengths are no whole numbers.*\n.*wanted \(B=2,\) integers"):
+        scan(GRUCell(3, 4), torch.randn(5, 2, 3), lengths=lengths)
+
+
+@pytest.mark.parametrize("x", [None, [[0.0]], np.zeros((5, 2, 3))])
+def test_an_x_that_is_no_tensor_is_refused(x: Any) -> None:
+    with pytest.raises(ShapeError, match=f"GRUCell: x is a {type(x).__name__}, wanted a tensor \\(T, B, I\\)"):
+        scan(GRUCell(3, 4), x)
+
+
+def test_other_tensors_may_stand_for_parameters() -> None:
+    cell, x = GRUCell(3, 4).double(), torch.randn(5, 2, 3, dtype=torch.float64)
+    other = GRUCell(3, 4).double()
+    others = {name: (2 * p).detach().requires_grad_() for name, p in other.named_parameters() if "recurrent" in name}
+    y, _ = scan(cell, x, parameters=others)
+    found = torch.autograd.grad(y.sum(), list(others.values()))
+    cell.load_state_dict({**cell.state_dict(), **others})
+    wanted, _ = scan(cell, x)
+    assert_close(y, wanted)
+    own = [cell.get_parameter(name) for name in others]
+    assert_close(found, torch.autograd.grad(wanted.sum(), own))
+    with pytest.raises(UsageError, match=r"GRUCell: it has no parameter weight; it has input.weight"):
+        scan(cell, x, parameters={"weight": x})
+    with pytest.raises(ShapeError, match=r"what is given for input.weight does not fit.\n  input.weight: \(5, 2, 3\)"):
+        scan(cell, x, parameters={"input.weight": x})

@@ -92,8 +92,7 @@ def scan(
     steps, batch_size, _ = x.shape
     state = checked_state(cell, state, batch_size)
     if lengths is not None:
-        none = not isinstance(lengths, Tensor) and len(lengths) == 0  # a list without numbers has no type of its own
-        lengths = torch.as_tensor(lengths, device=x.device, dtype=torch.int64 if none else None)
+        lengths = as_lengths(cell, lengths, x)
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
     if parameters:
         check_parameters(cell, parameters)
@@ -136,6 +135,19 @@ def step(cell: Cell, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     if Stream.can(*found):
         _streams.of[cell] = Stream(*found, cell, x, state)
     return step_fused(*found, cell, x, state)
+
+
+def as_lengths(cell: Cell, lengths: Any, x: Tensor) -> Tensor:
+    """The lengths as a tensor where x is. Raises ShapeError for what cannot be one."""
+    try:
+        none = not isinstance(lengths, Tensor) and len(lengths) == 0  # a list without numbers has no type of its own
+        return torch.as_tensor(lengths, device=x.device, dtype=torch.int64 if none else None)
+    except (TypeError, ValueError, RuntimeError):
+        raise ShapeError(
+            f"{type(cell).__name__}: lengths are no whole numbers.\n"
+            f"  lengths: {str(lengths)[:80]!r}, wanted (B={x.shape[1]},) integers\n"
+            "  Give one integer for each sequence."
+        ) from None
 
 
 def check_parameters(cell: Cell, given: Mapping[str, Tensor]) -> None:
