@@ -22,6 +22,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def built_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have kernels as they are shipped. Here are many, and it is asked what they compute, not how fast."""
+    monkeypatch.setenv("TIMELOOM_CXXFLAGS", f"{os.environ.get('TIMELOOM_CXXFLAGS', '')} -O1")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """The path of a file or folder of the shared data sets; the test is skipped where it is missing."""

@@ -18,6 +18,7 @@ from timeloom.core import ShapeError, UsageError
 from timeloom.layers import Recurrent, detached
 
 B, T, WIDTH = 3, 7, 3
+pytestmark = pytest.mark.usefixtures("built_quickly")
 
 
 def reading(seed: int = 0) -> Tensor:

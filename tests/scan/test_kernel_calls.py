@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -50,12 +49,6 @@ def assert_equal_to_the_plain_loop(
 
 
 _built: dict[tuple[str, int], Cell] = {}
-
-
-@pytest.fixture
-def built_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests have kernels as they are shipped. Here are many, and it is asked what they compute, not how fast."""
-    monkeypatch.setenv("TIMELOOM_CXXFLAGS", f"{os.environ.get('TIMELOOM_CXXFLAGS', '')} -O1")
 
 
 @pytest.mark.usefixtures("built_quickly")
