@@ -37,7 +37,7 @@ def made(options: TaggerOptions = SMALL) -> Tagger:
 
 
 @pytest.mark.parametrize("characters", [False, True])
-@pytest.mark.parametrize("cell", ["lstm", "gru", "elman", "jordan", "scrn", "clockwork", "sru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "elman", "jordan", "scrn", "sru"])
 def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters: bool) -> None:
     options = replace(SMALL, cell=cell, characters=characters)
     tagger = made(options)
