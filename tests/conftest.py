@@ -22,10 +22,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
-def built_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests have kernels as they are shipped. Here are many, and it is asked what they compute, not how fast."""
-    monkeypatch.setenv("TIMELOOM_CXXFLAGS", f"{os.environ.get('TIMELOOM_CXXFLAGS', '')} -O1")
+# Hundreds of kernels: it is asked what they compute, not how fast. tests/scan/test_fused.py has them as shipped.
+os.environ.setdefault("TIMELOOM_CXXFLAGS", "-O1")
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,6 @@ from timeloom.layers import Recurrent, detached
 from timeloom.scan import plain_loop
 
 B, T, WIDTH = 3, 7, 3
-pytestmark = pytest.mark.usefixtures("built_quickly")
 
 
 def reading(seed: int = 0) -> Tensor:

@@ -17,6 +17,13 @@ from timeloom.cells import GRUCell, LSTMCell
 from timeloom.layers import Recurrent
 from timeloom.scan import Cell, explain, operator, plain_loop, scan
 
+
+@pytest.fixture(autouse=True)
+def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels built with the flags that users have."""
+    monkeypatch.delenv("TIMELOOM_CXXFLAGS", raising=False)
+
+
 UNARY = [torch.sigmoid, torch.tanh, torch.relu, nn.functional.softplus, torch.abs, torch.neg, torch.exp]
 ROWS = [
     lambda a: torch.softmax(a, -1),

@@ -51,7 +51,6 @@ def assert_equal_to_the_plain_loop(
 _built: dict[tuple[str, int], Cell] = {}
 
 
-@pytest.mark.usefixtures("built_quickly")
 @every_cell
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
