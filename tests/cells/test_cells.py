@@ -30,7 +30,7 @@ from timeloom.cells import (
     initialise,
 )
 from timeloom.core import UsageError
-from timeloom.layers import Recurrent
+from timeloom.layers import LSTM, Recurrent
 from timeloom.scan import Cell, scan
 
 
@@ -300,6 +300,8 @@ def test_initialisations_by_name() -> None:
         initialise(GRUCell(3, 4, bias=False), "chrono")
     with pytest.raises(UsageError, match="name is 'xavier', wanted one of orthogonal"):
         initialise(irnn, "xavier")
+    with pytest.raises(UsageError, match="there is no cell in LSTM"):
+        initialise(LSTM(3, 4), "orthogonal")
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,15 @@ def initialise(module: nn.Module, name: str, **options: float) -> None:
     """
     if name not in INITIALS:
         raise UsageError(f"initialise: name is {name!r}, wanted one of {', '.join(INITIALS)}")
-    for part in module.modules():
-        if isinstance(part, Cell):
-            INITIALS[name](part, **options)
+    cells = [part for part in module.modules() if isinstance(part, Cell)]
+    if not cells:
+        raise UsageError(
+            f"initialise: there is no cell in {type(module).__name__}.\n"
+            "  wanted: a cell, or a layer or model that holds some; torch.nn's layers and their drop-ins do not\n"
+            "  Build Recurrent(LSTMCell(...)) in the place of LSTM(...), or set the parameters by torch.nn.init."
+        )
+    for cell in cells:
+        INITIALS[name](cell, **options)
 
 
 def recurrent_weights(cell: Cell) -> list[Tensor]:
