@@ -188,10 +188,12 @@ class Recurrent(nn.Module):
                 "Recurrent.step: the layer drops what stays dropped over a sequence, and one step cannot know that.\n"
                 "  Call layer.eval() first; train on whole sequences with layer(x)."
             )
-        if not isinstance(x, Tensor) or x.dim() != 2 or x.shape[1] != self.input_size:
+        # The list's own table: each look at self.cells goes through nn.Module, and a step is short.
+        cells: list[Any] = [*cast(nn.Module, self._modules["cells"])._modules.values()]
+        if not isinstance(x, Tensor) or x.dim() != 2 or x.shape[1] != cells[0].input_size:
             self._check_input(x, "B I")
         finals = []
-        for layer, (cell, begin) in enumerate(zip(self.cells, self._begin(state, len(x)), strict=True)):
+        for layer, (cell, begin) in enumerate(zip(cells, self._begin(state, len(x), cells), strict=True)):
             read = F.dropout(x, self.dropout, self.training) if layer > 0 else x
             if self.zoneout:
                 varied = self._varied_of(layer, resets=False)
@@ -206,7 +208,7 @@ class Recurrent(nn.Module):
 
     def pack_state(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
         """A state as named tensors, which any file format for tensors takes: `{"0.h": ..., "0.c": ..., "1.h": ...}`."""
-        state = self._begin(state, 0)
+        state = self._begin(state, 0, self.cells)
         return {f"{i}.{name}": getattr(part, name) for i, part in enumerate(state) for name in part._fields}
 
     def unpack_state(self, tensors: Mapping[str, Tensor]) -> tuple[Any, ...]:
@@ -256,7 +258,7 @@ class Recurrent(nn.Module):
         self._check_input(x, "T B I")
         if resets is not None:
             resets = self._checked_resets(resets, x.shape[:2])
-        begins = self._begin(state, x.shape[1])
+        begins = self._begin(state, x.shape[1], self.cells)
         fresh = self.initial_state(x.shape[1]) if resets is not None else begins
         finals, every, number = [], [], 0
         for layer in range(self.num_layers):
@@ -329,16 +331,16 @@ class Recurrent(nn.Module):
         names = [f"{name}.weight" for name in cell.recurrent_products]
         return {name: F.dropout(cell.get_parameter(name), self.weight_dropout) for name in names}
 
-    def _begin(self, state: tuple[Any, ...] | None, batch_size: int) -> tuple[Any, ...]:
+    def _begin(self, state: tuple[Any, ...] | None, batch_size: int, cells: Sequence[Cell]) -> tuple[Any, ...]:
         """One state for each cell, None where the cell's own initial state is wanted."""
         if state is None:
-            return self.initial_state(batch_size) if len(self.learned) else (None,) * len(self.cells)
+            return self.initial_state(batch_size) if len(self.learned) else (None,) * len(cells)
         # A bare State of two fields would pass for the states of two cells if only the number were looked at.
-        if not isinstance(state, tuple) or len(state) != len(self.cells) or isinstance(state, self.cells[0].State):
+        if not isinstance(state, tuple) or len(state) != len(cells) or isinstance(state, cells[0].State):
             came = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple) else "")
             raise ShapeError(
                 "Recurrent: state is not one State for each cell.\n"
-                f"  state: {came}, wanted a tuple of {len(self.cells)} × {type(self.cells[0]).__name__}.State\n"
+                f"  state: {came}, wanted a tuple of {len(cells)} × {type(cells[0]).__name__}.State\n"
                 "  Give what an earlier call returned, or None to begin at the initial states."
             )
         return state

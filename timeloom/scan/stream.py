@@ -54,7 +54,7 @@ class Stream:
         strides = [stride for matrix in matrices for stride in matrix.stride()]
         self.strides = (ctypes.c_int64 * max(1, len(strides)))(*strides)
         self.first = first
-        self.batch = Batch(1, B, None, None, None, False, B <= FEW)
+        self.batch = ctypes.byref(Batch(1, B, None, None, None, False, B <= FEW))
 
     @staticmethod
     def can(fused: Fused, watch: Watch) -> bool:
@@ -71,36 +71,29 @@ class Stream:
 
     def fits(self, x: Tensor, state: Any) -> bool:
         """Whether this is the call that was prepared for."""
+        if type(state) is not self.kind or x.shape != self.x or x.is_neg():
+            return False
+        for field in (x, *state):
+            if field.dtype is not self.dtype or not field.is_cpu or not field.is_contiguous():
+                return False
         return (
-            x.shape == self.x
-            and x.dtype is self.dtype
-            and x.is_cpu
-            and x.is_contiguous()
-            and not x.is_neg()
-            and type(state) is self.kind
-            and all(
-                field.shape == shape and field.dtype is self.dtype and field.is_cpu and field.is_contiguous()
-                for field, shape in zip(state, self.state, strict=True)
-            )
+            [field.shape for field in state] == self.state
+            and [*map(Tensor.data_ptr, self.watch.tensors)] == self.at
             and self.watch.holds()
-            and [tensor.data_ptr() for tensor in self.watch.tensors] == self.at
         )
 
     def __call__(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        pointers, at, last = self.pointers, self.first, []
+        pointers = self.pointers
+        last = [*map(torch.empty_like, state)]
+        pointers[self.first :: 2] = [*map(Tensor.data_ptr, state)]
+        pointers[self.first + 1 :: 2] = [*map(Tensor.data_ptr, last)]
         if self.x_at is not None:
             pointers[self.x_at] = x.data_ptr()
         y = x
         if self.y_at is not None:
             y = x.new_empty(self.y)
             pointers[self.y_at] = y.data_ptr()
-        for field in state:
-            new = torch.empty_like(field)
-            pointers[at], pointers[at + 1] = field.data_ptr(), new.data_ptr()
-            last.append(new)
-            at += 2
-        pool = ctypes.byref(threads())
-        if self.function(ctypes.byref(self.batch), pointers, self.strides, torch.get_num_threads(), pool):
+        if self.function(self.batch, pointers, self.strides, torch.get_num_threads(), ctypes.byref(threads())):
             raise MemoryError("not enough memory for a step of the kernel")
         return y if self.emits is None else last[self.emits], self.kind(*last)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from itertools import zip_longest
 from types import FunctionType
@@ -15,6 +16,7 @@ from timeloom.scan.twin import MODULE
 OURS = ("timeloom.", "torch.nn.")
 SIMPLE = {int, float, str, bool, type(None), torch.dtype}
 CONTAINERS = {tuple, list, dict}
+shape_and_type = operator.attrgetter("shape", "dtype")
 HELD = ("_parameters", "_buffers", "_modules", "_forward_pre_hooks", "_forward_hooks")
 
 
@@ -26,13 +28,15 @@ class Watch:
     """
 
     def __init__(self, cell: nn.Module):
-        self.values: list[tuple[dict[str, Any], str, Any]] = []
+        self.values: list[Any] = []  # what stood under `keys` in `owners`, which is to be the same object
+        self.owners: list[dict[str, Any]] = []
+        self.keys: list[str] = []
         self.texts: list[tuple[dict[str, Any], str, str]] = []
-        self.sizes: list[tuple[Any, int]] = []
+        self.tables: list[Any] = []
         for part in cell.modules():
             inside = vars(part)
             for table in (inside, *(inside[name] for name in HELD)):
-                self.sizes.append((table, len(table)))
+                self.tables.append(table)
                 for key, value in table.items():
                     if table is not inside or key not in MODULE or key == "training":
                         self.look_at(table, key, value)
@@ -42,9 +46,12 @@ class Watch:
                 value = step.__globals__.get(key)
                 if type(value) in SIMPLE or type(value) in CONTAINERS:
                     self.look_at(step.__globals__, key, value)
+        self.empty = [table for table in self.tables if not table]
+        self.tables = [table for table in self.tables if table]
+        self.sizes = [len(table) for table in self.tables]
         self.tensors: list[Tensor] = [*cell.parameters(), *cell.buffers()]
         self.names = [name for name, _ in cell.named_parameters()]
-        self.kinds = [(tensor.shape, tensor.dtype) for tensor in self.tensors]
+        self.kinds = [*map(shape_and_type, self.tensors)]
 
     def with_others(self, tensors: Mapping[str, Tensor] | None) -> list[Tensor]:
         """`tensors` of the cell, with others in the place of some of its parameters."""
@@ -55,22 +62,21 @@ class Watch:
     def look_at(self, table: dict[str, Any], key: str, value: Any) -> None:
         text = text_of(value)
         if text is None:
-            self.values.append((table, key, value))
+            self.values.append(value)
+            self.owners.append(table)
+            self.keys.append(key)
         else:
             self.texts.append((table, key, text))
 
     def holds(self) -> bool:
         """Whether nothing of it has changed, but for the numbers in the parameters."""
-        for table, key, value in self.values:
-            if table.get(key) is not value:
-                return False
-        for table, size in self.sizes:
-            if len(table) != size:
-                return False
-        for table, key, text in self.texts:
-            if text_of(table.get(key)) != text:
-                return False
-        return [(tensor.shape, tensor.dtype) for tensor in self.tensors] == self.kinds
+        return (
+            all(map(operator.is_, map(dict.get, self.owners, self.keys), self.values))  # without a line of Python each
+            and not any(self.empty)
+            and [*map(len, self.tables)] == self.sizes
+            and (not self.texts or all(text_of(table.get(key)) == text for table, key, text in self.texts))
+            and [*map(shape_and_type, self.tensors)] == self.kinds
+        )
 
 
 def text_of(value: Any) -> str | None:
