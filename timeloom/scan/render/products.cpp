@@ -14,7 +14,7 @@ SCAN_ENTRY int products(const pool* from, int threads, long M, long N, long K, c
             const range s = part(strips, thread, size);
             return range{s.from * tall, std::min(M, s.to * tall)};
         };
-        if (K <= 2 * deep || M <= 512) {
+        if (K <= 2 * deep || (M <= 512 && column == 1)) {
             room own(packed_size(N, K));
             real* const packed = own.take(packed_size(N, K));
             barrier ready;

@@ -275,8 +275,10 @@ inline void pack(matrix W, long N, long K, real* packed, range some) {
             real* to = packed + v.from * lanes * K + (n - v.from * lanes);
             const int filled = int(std::min<long>(lanes, N - n));
             if (W.row == 1) {
-                for (long k = 0; k < K; ++k)
+                for (long k = 0; k < K; ++k) {
+                    __builtin_prefetch(W.at(n, k + 24));
                     store(to + k * width, filled == lanes ? load(W.at(n, k)) : load(W.at(n, k), filled));
+                }
                 continue;
             }
             for (long k = 0; k < K; k += lanes) {
