@@ -491,3 +491,35 @@ def test_input_and_state_joined_before_the_product() -> None:
     cell = JoinedCell(4, 7).double()
     assert "is fused" in explain(cell, torch.float64)
     assert_same_both_ways(cell, torch.randn(5, 3, 4, dtype=torch.float64), [5, 1, 3])
+
+
+class RemainderCell(Cell):
+    """A clock's arithmetic: what is left of x after whole periods."""
+
+    class State(NamedTuple):
+        h: Tensor  # (B, H)
+
+    def __init__(self, periods: Tensor):
+        super().__init__()
+        self.input_size = self.hidden_size = len(periods)
+        self.scale = nn.Parameter(torch.ones(len(periods), dtype=periods.dtype))
+        self.register_buffer("periods", periods)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return torch.remainder(x * self.scale, self.periods), state
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_remainders_are_exactly_those_of_torch(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    inf, nan = float("inf"), float("nan")
+    periods = torch.cat([torch.tensor([1.0, 2, 3, 7, -3, 0, inf, -inf, nan]), 3 * torch.randn(24)]).to(dtype)
+    cell = RemainderCell(periods)
+    whole = torch.arange(-40, 40).view(-1, 1, 1).expand(-1, 1, 33)
+    drawn = torch.randn(200, 1, 33) * torch.logspace(-9, 12, 200).view(-1, 1, 1)
+    x = torch.cat([whole, drawn, torch.tensor([inf, -inf, nan]).view(3, 1, 1).expand(-1, 1, 33)]).to(dtype)
+    fused = scan(cell, x)[0]
+    with plain_loop():
+        plain = scan(cell, x)[0]
+    assert torch.equal(fused.isnan(), plain.isnan())
+    assert torch.equal(fused.nan_to_num(0), plain.nan_to_num(0))

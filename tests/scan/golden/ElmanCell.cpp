@@ -54,7 +54,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace infer;
-    const teamwork how = share_work(*b, threads, 400);
+    const teamwork how = share_work(*b, threads, 1260);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 20 + ahead * 20 + (b->once ? 0 : packed_size(20, 20)) + (b->once ? 0 : packed_size(20, 3)) + 4 * lanes);
     const memory m{
@@ -141,7 +141,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace train;
-    const teamwork how = share_work(*b, threads, 400);
+    const teamwork how = share_work(*b, threads, 1260);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 20 + ahead * 20 + (b->once ? 0 : packed_size(20, 20)) + (b->once ? 0 : packed_size(20, 3)) + 4 * lanes);
     const memory m{
@@ -225,7 +225,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace back;
-    const teamwork how = share_work(*b, threads, 400);
+    const teamwork how = share_work(*b, threads, 1200);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 40 + (b->once ? 0 : packed_size(20, 20)) + 3 * lanes);
     const memory m{

@@ -77,7 +77,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace infer;
-    const teamwork how = share_work(*b, threads, 1200);
+    const teamwork how = share_work(*b, threads, 5556);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 60 + ahead * 60 + (b->once ? 0 : packed_size(60, 20)) + (b->once ? 0 : packed_size(60, 3)) + 4 * lanes);
     const memory m{
@@ -199,7 +199,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace train;
-    const teamwork how = share_work(*b, threads, 1200);
+    const teamwork how = share_work(*b, threads, 5556);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 60 + ahead * 60 + (b->once ? 0 : packed_size(60, 20)) + (b->once ? 0 : packed_size(60, 3)) + 4 * lanes);
     const memory m{
@@ -346,7 +346,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace back;
-    const teamwork how = share_work(*b, threads, 1200);
+    const teamwork how = share_work(*b, threads, 5360);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 80 + (b->once ? 0 : packed_size(20, 60)) + 5 * lanes);
     const memory m{

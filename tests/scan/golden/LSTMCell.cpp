@@ -88,7 +88,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace infer;
-    const teamwork how = share_work(*b, threads, 1600);
+    const teamwork how = share_work(*b, threads, 6488);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 120 + ahead * 80 + (b->once ? 0 : packed_size(80, 20)) + (b->once ? 0 : packed_size(80, 3)) + 6 * lanes);
     const memory m{
@@ -228,7 +228,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace train;
-    const teamwork how = share_work(*b, threads, 1600);
+    const teamwork how = share_work(*b, threads, 6488);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 80 + ahead * 80 + (b->once ? 0 : packed_size(80, 20)) + (b->once ? 0 : packed_size(80, 3)) + 4 * lanes);
     const memory m{
@@ -365,7 +365,7 @@ void step(const memory& m, const moment& now, const portion& mine) {
 SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* strides,
                           int threads, const pool* from) try {
     using namespace back;
-    const teamwork how = share_work(*b, threads, 1600);
+    const teamwork how = share_work(*b, threads, 6080);
     const long ahead = b->B * steps_of_a_block(*b, how);
     room own(b->B * 80 + (b->once ? 0 : packed_size(20, 80)) + 5 * lanes);
     const memory m{

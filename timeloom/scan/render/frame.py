@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from torch import fx
 
+from timeloom.scan.allowed import width_of
 from timeloom.scan.ops import shape
 from timeloom.scan.render.sweep import sweep_text
 from timeloom.scan.schedule import Place, Product, Schedule, Sweep
@@ -97,13 +99,18 @@ class Writer:
         members += [(f"real* {state.name}[2];", f"(B, {state.width})") for state in self.carried]
         return ["struct memory {", *(f"    {text}  // {note}" for text, note in members), "};"]
 
+    def work(self) -> int:
+        """What one step of one sequence costs, in multiplications; another value of a sweep costs about eight."""
+        products = [stage.K * stage.N for stage in self.schedule.stages if isinstance(stage, Product)]
+        products += [math.prod(shape(node.args[1])) for node in self.staged]  # type: ignore[arg-type]
+        return sum(products) + 8 * sum(width_of(node) for node in self.schedule.inside)
+
     def entry(self) -> list[str]:
         """The function that Python calls."""
         A, V, M = len(self.arrays), len(self.vectors), len(self.matrices)
         scratch = [place.width for place in self.schedule.scratch]
         scratch += [state.width for state in self.carried for _ in range(2)]
         sizes = [shape(node) for node in self.matrices]
-        work = sum(stage.K * stage.N for stage in self.schedule.stages if isinstance(stage, Product)) or 64
         given = [f"static_cast<real*>(p[{i}])" for i in range(A + V)]
         given += [
             f"{{{{static_cast<real*>(p[{A + V + i}]), strides[{2 * i + 1}], strides[{2 * i}]}}, {N}, {K}, "
@@ -125,7 +132,7 @@ class Writer:
             f"SCAN_ENTRY int {self.name}_loop(const batch* b, void* const* p, const std::int64_t* strides,",
             "                          int threads, const pool* from) try {",
             f"    using namespace {self.name};",
-            f"    const teamwork how = share_work(*b, threads, {work});",
+            f"    const teamwork how = share_work(*b, threads, {self.work()});",
             "    const long ahead = b->B * steps_of_a_block(*b, how);",
             f"    room own({room});",
             "    const memory m{",

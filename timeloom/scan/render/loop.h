@@ -23,7 +23,17 @@ SCAN_INLINE vec power(vec x, vec y) {
     for (int i = 0; i < lanes; ++i) x[i] = std::pow(x[i], y[i]);
     return x;
 }
+// x - floor(x / y) y. The fused multiply-add rounds nothing off, so that a quotient rounded up to a whole number is seen.
 SCAN_INLINE vec remainder(vec x, vec y) {
+#if defined(__FMA__)
+    const vec q = floor(x / y);
+    const mask simple = (abs(q) < real(1 << 22)) & (abs(y) < real(1e30));  // else its rounding, an infinity or a NaN
+    if (across_sum(select(simple, broadcast(1), vec{})) == lanes) {
+        const vec r = x - q * y;
+        const vec whole = q - select((r != 0) & ((r < 0) != (y < 0)), broadcast(1), vec{});
+        return x - whole * y;
+    }
+#endif
     for (int i = 0; i < lanes; ++i) {
         const real r = std::fmod(x[i], y[i]);
         x[i] = r != 0 && (r < 0) != (y[i] < 0) ? r + y[i] : r;
