@@ -496,6 +496,8 @@ def test_input_and_state_joined_before_the_product() -> None:
 class RemainderCell(Cell):
     """A clock's arithmetic: what is left of x after whole periods."""
 
+    periods: Tensor
+
     class State(NamedTuple):
         h: Tensor  # (B, H)
 
