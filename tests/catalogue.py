@@ -77,6 +77,7 @@ class Entry:
     make: Callable[[int, int], Cell]
     oracle: oracles.Step
     twin: Callable[..., nn.RNNBase] | None = None
+    timed: bool = False  # reads the time as the last number of x, so that there is but one layer of it, read forwards
     narrowest: int = 1  # the least hidden_size that it makes sense for: one unit alone, normalised, is 0
 
 
@@ -92,7 +93,13 @@ ENTRIES = [
     Entry("lstm", LSTMCell, oracles.lstm, nn.LSTM),
     Entry("lstm-no-bias", partial(LSTMCell, bias=False), oracles.lstm, partial(nn.LSTM, bias=False)),
     Entry("gru", GRUCell, oracles.gru, nn.GRU),
-    Entry("lstm-projected", partial(LSTMCell, proj_size=1), oracles.lstm_projected, partial(nn.LSTM, proj_size=1), 2),
+    Entry(
+        "lstm-projected",
+        partial(LSTMCell, proj_size=1),
+        oracles.lstm_projected,
+        partial(nn.LSTM, proj_size=1),
+        narrowest=2,
+    ),
     Entry("irnn", IRNNCell, oracles.irnn),
     Entry("jordan", JordanCell, oracles.jordan(np.tanh, lambda a: a)),
     Entry(
@@ -120,7 +127,7 @@ ENTRIES = [
     Entry("mgu", MGUCell, oracles.mgu),
     Entry("ligru", LiGRUCell, oracles.ligru, narrowest=2),
     Entry("cfc", CfCCell, oracles.cfc(timed=False)),
-    Entry("cfc-timed", partial(CfCCell, timed=True), oracles.cfc(timed=True)),
+    Entry("cfc-timed", partial(CfCCell, timed=True), oracles.cfc(timed=True), timed=True),
     Entry("min-gru", MinGRUCell, oracles.min_gru),
     Entry("min-lstm", MinLSTMCell, oracles.min_lstm),
     Entry("sru", SRUCell, oracles.sru),
@@ -128,6 +135,7 @@ ENTRIES = [
 ]
 
 every_cell = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+every_stack = pytest.mark.parametrize("entry", [e for e in ENTRIES if not e.timed], ids=lambda entry: entry.name)
 every_twin = pytest.mark.parametrize("entry", [e for e in ENTRIES if e.twin is not None], ids=lambda entry: entry.name)
 
 

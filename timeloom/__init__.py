@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from timeloom.layers import Clockwork as Clockwork
     from timeloom.layers import CoRNN as CoRNN
     from timeloom.layers import CoupledLSTM as CoupledLSTM
+    from timeloom.layers import Elman as Elman
     from timeloom.layers import GRUResetBefore as GRUResetBefore
     from timeloom.layers import IndRNN as IndRNN
     from timeloom.layers import Jordan as Jordan
@@ -74,6 +75,7 @@ ROOMS = {
     "CoRNNCell": "timeloom.cells",
     "CoupledLSTM": "timeloom.layers",
     "CoupledLSTMCell": "timeloom.cells",
+    "Elman": "timeloom.layers",
     "ElmanCell": "timeloom.cells",
     "GRU": "timeloom.layers",
     "GRUCell": "timeloom.cells",

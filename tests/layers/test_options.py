@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import pickle
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import timeloom
-from tests.catalogue import Entry, build, every_cell
+from tests.catalogue import Entry, build, every_cell, every_stack
 from tests.tolerances import assert_close
 from tests.ways import both_ways  # noqa: F401
-from timeloom.cells import CELLS, ClockworkCell, ElmanCell, GRUCell, LSTMCell, MinGRUCell
+from timeloom.cells import (
+    CELLS,
+    CfCCell,
+    ClockworkCell,
+    ElmanCell,
+    GRUCell,
+    LSTMCell,
+    MGUCell,
+    MinGRUCell,
+    SLSTMCell,
+    initialise,
+)
 from timeloom.core import ShapeError, UsageError
 from timeloom.layers import Recurrent, detached
-from timeloom.scan import plain_loop
+from timeloom.layers.varied import Varied
+from timeloom.scan import Cell, plain_loop
 
 B, T, WIDTH = 3, 7, 3
 
@@ -26,7 +40,7 @@ def reading(seed: int = 0) -> Tensor:
     return torch.randn(B, T, WIDTH, dtype=torch.float64, requires_grad=True)
 
 
-@every_cell
+@every_stack
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["one-way", "two-way"])
 def test_a_reset_is_a_new_sequence(entry: Entry, bidirectional: bool) -> None:
     layer, x = Recurrent(build(entry), bidirectional=bidirectional), reading()
@@ -52,12 +66,21 @@ def test_zoneout_after_training_is_the_mean_and_none_is_none(entry: Entry) -> No
     state, emitted = cell.initial_state(B), []
     for t in range(T):
         out, new = cell.step(x[:, t], state)
-        mixed = [
-            n if name in cell.counters else 0.25 * o + 0.75 * n
-            for name, o, n in zip(state._fields, state, new, strict=True)
-        ]
-        emitted.append(next((m for m, n in zip(mixed, new, strict=True) if n is out), out))
-        state = cell.State(*mixed)
+        mixed = {name: 0.25 * old + 0.75 * now for name, old, now in zip(state._fields, state, new, strict=True)}
+        if entry.name == "clockwork":
+            mixed["t"] = new.t  # the clock goes on
+        if entry.name == "slstm":  # c and n stand in units of exp(m); m says so and is no memory itself
+            scale = torch.maximum(state.m, new.m) if t > 0 else new.m
+            for name in ("c", "n"):
+                true = 0.25 * getattr(state, name) * state.m.exp() + 0.75 * getattr(new, name) * new.m.exp()
+                mixed[name] = true / scale.exp()
+            mixed["m"] = scale
+        if entry.name.startswith("scrn"):
+            emitted.append(torch.cat([mixed["h"], mixed["s"]], -1))
+        else:
+            names = [name for name, now in zip(new._fields, new, strict=True) if now is out]
+            emitted.append(mixed[names[0]] if names else out)
+        state = cell.State(**mixed)
     assert_close(y, torch.stack(emitted, 1))
     assert_close(tuple(final[0]), tuple(state))
     with torch.no_grad():  # step after step it is the same
@@ -66,7 +89,9 @@ def test_zoneout_after_training_is_the_mean_and_none_is_none(entry: Entry) -> No
             part, state = layer.step(x[:, t], state)
             parts.append(part)
         assert_close(torch.stack(parts, 1), y.detach())
-    assert_close(Recurrent(cell, zoneout=0.0)(x)[0], Recurrent(cell)(x)[0])
+    none = torch.zeros(B, T, sum(varied_widths := Varied(cell, False, True, False).widths), dtype=torch.float64)
+    assert len(varied_widths) >= 1
+    assert_close(Recurrent(Varied(cell, False, True, False))(torch.cat([x, none], -1))[0], Recurrent(cell)(x)[0])
 
 
 def test_zoneout_in_training_keeps_whole_units() -> None:
@@ -82,7 +107,123 @@ def test_zoneout_in_training_keeps_whole_units() -> None:
 def test_a_clock_goes_on_while_units_are_held() -> None:
     layer, x = Recurrent(ClockworkCell(WIDTH, 4).double(), zoneout=0.9), reading()
     _, final = layer(x)
-    assert final[0].t.eq(T).all()
+    assert final[0].t.eq(T).all()  # of a cycle of 8
+
+
+def test_a_clock_keeps_time_in_numbers_of_few_bits() -> None:
+    cell = ClockworkCell(WIDTH, 4, periods=[1, 2, 4, 64]).bfloat16()
+    with plain_loop():
+        _, (_,), (states,) = Recurrent(cell)(torch.randn(1, 700, WIDTH).bfloat16(), all_states=True)
+    changes = (states.h[0, 1:] != states.h[0, :-1]).nonzero()  # (step, unit)
+    assert set((changes[changes[:, 1] == 3, 0] + 1).tolist()) <= set(range(0, 700, 64))
+    assert len(changes[changes[:, 1] == 3]) >= 8
+
+
+def test_the_scale_of_an_slstm_s_memory_is_nothing_that_zoneout_sees() -> None:
+    layer, x = Recurrent(SLSTMCell(WIDTH, 4).double(), zoneout=0.3).eval(), reading()
+    _, (state,) = layer(x)
+    other = state._replace(c=state.c * math.exp(3), n=state.n * math.exp(3), m=state.m - 3)
+    assert_close(layer(x, (other,))[0], layer(x, (state,))[0])
+
+
+@every_stack
+def test_every_option_on_every_cell_by_the_kernel(entry: Entry) -> None:
+    cell = build(entry)
+    products = entry.name != "average" and bool(cell.recurrent_products)
+    layer = Recurrent(
+        cell,
+        num_layers=2,
+        bidirectional=True,
+        dropout=0.1,
+        locked_dropout=0.2,
+        recurrent_dropout=0.2 * products,
+        weight_dropout=0.2 * products,
+        zoneout=0.2,
+        learn_initial_state=True,
+    )
+    x, resets = reading(), torch.rand(B, T) < 0.2
+    found = []
+    for way in (contextlib.nullcontext, plain_loop):
+        torch.manual_seed(5)
+        with way():
+            y, final = layer(x, lengths=[T, 2, 5], resets=resets)
+            found.append((y, torch.autograd.grad(y.square().sum(), [x, *layer.parameters()], allow_unused=True)))
+        assert not y[1, 2:].any()
+        assert len(final) == 4
+    assert_close(found[0][0], found[1][0])
+    for fused, plain in zip(found[0][1], found[1][1], strict=True):
+        assert (fused is None) == (plain is None) or not (fused if plain is None else plain).any()
+        if fused is not None and plain is not None:
+            assert_close(fused, plain)
+
+
+def test_options_may_change_between_calls() -> None:
+    layer, x = Recurrent(GRUCell(WIDTH, 4).double()).eval(), reading()
+    resets = torch.zeros(B, T, dtype=torch.bool)
+    layer(x, resets=resets)
+    layer.zoneout = 0.2
+    assert_close(layer(x, resets=resets)[0], Recurrent(layer.cells[0], zoneout=0.2).eval()(x)[0])
+    layer.cells[0] = MGUCell(WIDTH, 4).double()  # type: ignore[index]
+    assert_close(layer(x, resets=resets)[0], Recurrent(layer.cells[0], zoneout=0.2).eval()(x)[0])
+
+
+def test_resets_in_the_padding_say_nothing() -> None:
+    layer, x = Recurrent(GRUCell(WIDTH, 4), bidirectional=True).double(), reading()
+    resets, state = torch.zeros(B, T, dtype=torch.bool), layer(x)[1]
+    plain = layer(x, state, lengths=[4, 7, 2], resets=resets)
+    resets[0, 4] = resets[2, 2] = resets[2, 5] = True
+    assert_close(layer(x, state, lengths=[4, 7, 2], resets=resets), plain)
+
+
+def test_a_residual_carries_what_was_not_dropped() -> None:
+    layer, x = Recurrent(GRUCell(WIDTH, 4), 2, residual=True, locked_dropout=0.9, dropout=0.9).double(), reading()
+    with torch.no_grad():
+        for parameter in layer.cells[1].parameters():
+            parameter.zero_()
+    torch.manual_seed(3)
+    y = layer(x)[0]
+    torch.manual_seed(3)
+    assert_close(y, Recurrent(layer.cells[0], locked_dropout=0.9)(x)[0])
+    layer.locked_dropout = 0.0
+    with torch.no_grad():  # dropout between layers acts in step, too, and not on what is carried
+        assert_close(layer.step(x[:, 0])[0], layer.cells[0](x[:, 0])[0])
+
+
+class ByWeightCell(Cell):
+    """Reads its recurrent weight without calling the module, so that no mask can reach what it reads."""
+
+    class State(NamedTuple):
+        h: Tensor  # (B, H)
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.input, self.recurrent = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        h = torch.tanh(self.input(x) + nn.functional.linear(state.h, self.recurrent.weight))
+        return h, self.State(h)
+
+
+def test_a_mask_that_reaches_nothing_is_an_error() -> None:
+    with pytest.raises(UsageError, match="masks what a recurrent product reads, and the step does not call Linear"):
+        Recurrent(ByWeightCell(WIDTH, 4).double(), recurrent_dropout=0.5)(reading())
+
+
+def test_options_beside_weight_norm() -> None:
+    cell = ElmanCell(WIDTH, 4).double()
+    nn.utils.parametrizations.weight_norm(cell.recurrent)
+    y = Recurrent(cell, recurrent_dropout=0.5)(reading())[0]
+    assert y.isfinite().all()
+    with pytest.raises(UsageError, match="computed from others"):
+        Recurrent(cell, weight_dropout=0.5)(reading())
+
+
+def test_a_learned_state_packs_into_any_file() -> None:
+    layer = Recurrent(LSTMCell(WIDTH, 4), learn_initial_state=True)
+    assert all(tensor.is_contiguous() for tensor in layer.pack_state(layer.initial_state(2)).values())
+    assert detached(None) is None
+    assert [len(Recurrent(SLSTMCell(WIDTH, 4), learn_initial_state=True).learned)] == [1]
 
 
 @pytest.mark.parametrize("name", [name for name, kind in CELLS.items() if kind.recurrent_products])
@@ -159,7 +300,7 @@ def test_a_learned_initial_state_begins_as_the_cells_own_and_learns(entry: Entry
     y, _ = layer(x)
     assert_close(y, Recurrent(cell)(x)[0])
     gradients = torch.autograd.grad(y.square().sum(), list(layer.learned), allow_unused=True)
-    assert any(g is not None and bool(g.any()) for g in gradients) or entry.name in ("elman-relu", "irnn", "slstm")
+    assert any(g is not None and bool(g.any()) for g in gradients) or entry.name in ("elman-relu", "irnn")
     with torch.no_grad():
         for field in layer.learned:
             field.add_(0.1)
@@ -204,7 +345,7 @@ def test_everything_at_once_and_pickled() -> None:
 @pytest.mark.parametrize("name", list(CELLS))
 def test_every_cell_has_a_layer_of_its_name(name: str) -> None:
     kind = CELLS[name]
-    if kind in (ElmanCell, LSTMCell, GRUCell):
+    if kind in (LSTMCell, GRUCell):
         return
     layer = getattr(timeloom, kind.__name__.removesuffix("Cell"))(WIDTH, 4, num_layers=2, zoneout=0.1)
     assert [type(cell) for cell in layer.cells] == [kind, kind]
@@ -220,6 +361,15 @@ def test_every_cell_has_a_layer_of_its_name(name: str) -> None:
     ("make", "message"),
     [
         (lambda: Recurrent(MinGRUCell(2, 3), recurrent_dropout=0.1), "MinGRUCell: recurrent_dropout acts on products"),
+        (lambda: Recurrent(CfCCell(2, 3, timed=True), num_layers=2), "CfCCell reads the time"),
+        (lambda: timeloom.CfC(2, 3, timed=True, bidirectional=True), "CfCCell reads the time"),
+        (lambda: timeloom.LSTM(2, 3, zoneout=0.1), r"Build Recurrent\(LSTMCell\("),
+        (lambda: timeloom.MGU(3, 0), "MGU: hidden_size is 0"),
+        (lambda: timeloom.Elman(3, 4, nonlinearity="softmax"), "nonlinearity is 'softmax', wanted one of tanh, relu"),
+        (lambda: timeloom.Clockwork(3, 4, periods=[1, 1.5]), "wanted from 1 to hidden_size=4 whole numbers"),
+        (lambda: initialise(MinGRUCell(2, 3), "orthogonal"), "it has no recurrent matrix"),
+        (lambda: Recurrent(GRUCell(2, 3), hidden_sizes=3), "hidden_sizes is 3, wanted a list"),  # type: ignore[arg-type]
+        (lambda: Recurrent(GRUCell(2, 3)).pack_state(None), "the state is None"),  # type: ignore[arg-type]
         (lambda: Recurrent(GRUCell(2, 3), zoneout=1.5), "zoneout is 1.5, wanted 0 ≤ zoneout < 1"),
         (lambda: Recurrent(GRUCell(2, 3), hidden_sizes=[4, 3]), "hidden_sizes is .* beside a cell of hidden_size=3"),
         (lambda: Recurrent(GRUCell(2, 3), hidden_sizes=[3, 4], residual=True), "residual cannot add the 3 features"),

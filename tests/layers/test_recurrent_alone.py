@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.catalogue import Entry, build, every_cell
+from tests.catalogue import Entry, build, every_cell, every_stack
 from tests.tolerances import assert_close
 from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
@@ -39,7 +39,7 @@ def test_a_carried_state_joins_two_halves(entry: Entry) -> None:
     assert_close((torch.cat([first, second], 1), final), layer(x))
 
 
-@every_cell
+@every_stack
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_widths_follow_the_cell(entry: Entry, bidirectional: bool) -> None:
     cell = build(entry)
@@ -77,7 +77,7 @@ def test_dropout_acts_between_layers_in_training_only() -> None:
     assert_close(layer.step(x[:, 0])[0], silent[:, 0])
 
 
-@every_cell
+@every_stack
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 def test_copies_compute_the_same(entry: Entry, duplicate: Any) -> None:
     layer = Recurrent(build(entry), 2, bidirectional=True)

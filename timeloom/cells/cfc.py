@@ -28,7 +28,7 @@ class CfCCell(Cell):
 
     Args:
         backbone_size: K. None means H.
-        timed: The last number of x is τ. Without it τ is 1.
+        timed: The last number of x is τ. Without it τ is 1. A layer has then no second direction and no second layer.
     """
 
     sources = (references.CFC,)
@@ -40,6 +40,8 @@ class CfCCell(Cell):
         super().__init__()
         if timed and input_size < 2:
             raise UsageError("CfCCell: timed needs an input_size of 2 or more, for the last number of x is the time")
+        if backbone_size is not None and backbone_size < 1:
+            raise UsageError(f"CfCCell: backbone_size is {backbone_size}, wanted 1 or more")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.backbone_size = hidden_size if backbone_size is None else backbone_size

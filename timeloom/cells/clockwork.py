@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class ClockworkCell(Cell):
 
         h'_k = tanh(W x + (U ⊙ M) h + b)_k    if the period of unit k divides t
         h'_k = h_k                            if not
-        t'   = t + 1
+        t'   = t + 1, and 0 again where all periods begin anew
 
     M is 1 where unit k may read unit j, that is where the period of j is at least that of k: slow groups feed fast
     ones. The first step has t = 0, so that every group reads it.
@@ -61,14 +62,16 @@ class ClockworkCell(Cell):
         super().__init__()
         if periods is None:
             periods = [2**group for group in range(min(8, hidden_size))]
-        if not 1 <= len(periods) <= hidden_size or min(periods) < 1:
+        whole = all(isinstance(period, int) for period in periods)
+        if not 1 <= len(periods) <= hidden_size or not whole or min(periods) < 1:
             raise UsageError(
-                f"ClockworkCell: periods is {list(periods)}, wanted from 1 to hidden_size={hidden_size} numbers, "
+                f"ClockworkCell: periods is {list(periods)}, wanted from 1 to hidden_size={hidden_size} whole numbers, "
                 "each 1 or more."
             )
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.periods = tuple(periods)
+        self.cycle = math.lcm(*periods)  # the clock stays below it, where numbers of few bits still count by one
         self.input = nn.Linear(input_size, hidden_size, bias)
         share, more = divmod(hidden_size, len(periods))
         sizes = torch.tensor([share + (group < more) for group in range(len(periods))])
@@ -88,7 +91,8 @@ class ClockworkCell(Cell):
         due = torch.remainder(state.t, self.unit_periods) == 0  # (B, H)
         new = torch.tanh(self.input(x) + self.recurrent(state.h))
         h = torch.where(due, new, state.h)
-        return h, self.State(h, state.t + 1)
+        t = state.t + 1
+        return h, self.State(h, torch.where(t >= self.cycle, 0.0, t))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, periods={self.periods}"

@@ -16,6 +16,7 @@ REPLACING = ("input", "replace")  # gates that let the new in when they are 1
 
 def uniform_by_width(cell: Cell) -> None:
     """Draw every parameter evenly from ±1/√H, as torch.nn.RNN, LSTM and GRU do."""
+    check_sizes(cell)
     bound = cell.hidden_size**-0.5
     for parameter in cell.parameters():
         nn.init.uniform_(parameter, -bound, bound)
@@ -26,6 +27,7 @@ def standard(cell: Cell) -> None:
 
     A forget gate's bias is 1.
     """
+    check_sizes(cell)
     for part in cell.modules():
         if isinstance(part, nn.LayerNorm):
             part.reset_parameters()
@@ -109,7 +111,16 @@ def initialise(module: nn.Module, name: str, **options: float) -> None:
             "  Build Recurrent(LSTMCell(...)) in the place of LSTM(...), or set the parameters by torch.nn.init."
         )
     for cell in cells:
+        if name in ("orthogonal", "identity") and not cell.recurrent_products:
+            raise UsageError(f"{type(cell).__name__}: it has no recurrent matrix that could begin as {name}")
         INITIALS[name](cell, **options)
+
+
+def check_sizes(cell: Cell) -> None:
+    """Raise a UsageError for a cell without inputs or units."""
+    for name in ("input_size", "hidden_size"):
+        if getattr(cell, name) < 1:
+            raise UsageError(f"{type(cell).__name__}: {name} is {getattr(cell, name)}, wanted 1 or more")
 
 
 def recurrent_weights(cell: Cell) -> list[Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from timeloom.cells import references
 from timeloom.cells.initial import standard
 from timeloom.cells.nonlinearity import NONLINEARITIES, checked_nonlinearity
+from timeloom.core import UsageError
 from timeloom.scan import Cell
 
 
@@ -20,8 +21,9 @@ class JordanCell(Cell):
 
     Shapes: x (B, I), y (B, O) → y' (B, O). Parameters: H(I + O) + H + O·H + O.
     Begins with W, V as Glorot, U orthogonal, b = d = 0.
-    Source: Jordan 1986, Serial Order: A Parallel Distributed Processing Approach, doi:10.1016/S0166-4115(97)80111-2.
-    There the memory is a decaying sum of outputs; here it is the last output, as in most later texts.
+    Source: Jordan 1986, Serial Order: A Parallel Distributed Processing Approach, reprinted 1997,
+    doi:10.1016/S0166-4115(97)80111-2. There the memory is a decaying sum of outputs; here it is the last output, as in
+    most later texts.
     """
 
     gates = ("hidden",)
@@ -40,11 +42,13 @@ class JordanCell(Cell):
         bias: bool = True,
     ):
         super().__init__()
+        if output_size is not None and output_size < 1:
+            raise UsageError(f"JordanCell: output_size is {output_size}, wanted 1 or more")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.output_width = hidden_size if output_size is None else output_size
         self.nonlinearity = checked_nonlinearity(self, "nonlinearity", nonlinearity)
-        self.output_activation = checked_nonlinearity(self, "output_activation", output_activation)
+        self.output_activation = checked_nonlinearity(self, "output_activation", output_activation, output=True)
         self.input = nn.Linear(input_size, hidden_size, bias)
         self.recurrent = nn.Linear(self.output_width, hidden_size, bias=False)
         self.output = nn.Linear(hidden_size, self.output_width, bias)

@@ -46,6 +46,8 @@ class LSTMCell(Cell):
             raise UsageError(
                 f"LSTMCell: proj_size is {proj_size}, wanted 0 for none, or less than hidden_size={hidden_size}"
             )
+        if proj_size:
+            self.sources = (*self.sources, references.PROJECTION)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.input = nn.Linear(input_size, 4 * hidden_size, bias)

@@ -26,11 +26,12 @@ NONLINEARITIES = {
 }
 
 
-def checked_nonlinearity(cell: Cell, argument: str, name: str) -> str:
-    """The name, if there is a function of that name. Raises UsageError."""
-    if name not in NONLINEARITIES:
+def checked_nonlinearity(cell: Cell, argument: str, name: str, output: bool = False) -> str:
+    """The name, if there is a function of that name; softmax is for outputs alone. Raises UsageError."""
+    known = [known for known in NONLINEARITIES if output or known != "softmax"]
+    if name not in known:
         raise UsageError(
-            f"{type(cell).__name__}: {argument} is {name!r}, wanted one of {', '.join(NONLINEARITIES)}.\n"
+            f"{type(cell).__name__}: {argument} is {name!r}, wanted one of {', '.join(known)}.\n"
             "  Choose one of them, or write a cell of your own."
         )
     return name

@@ -35,6 +35,7 @@ class SCRNCell(Cell):
     """
 
     gates = ("hidden",)
+    emits = ("h", "s")
     sources = (references.SCRN,)
 
     class State(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -33,6 +34,7 @@ class SLSTMCell(Cell):
 
     gates = ("input", "forget", "candidate", "output")
     sources = (references.XLSTM,)
+    learnable = ("h",)  # what c and n begin with has a meaning only together, and n = 0 is a case of its own
 
     class State(NamedTuple):
         h: Tensor  # (B, H) what the outside sees
@@ -61,3 +63,13 @@ class SLSTMCell(Cell):
         n = old * state.n + new
         h = torch.sigmoid(o) * c / n
         return h, self.State(h, c, n, m)
+
+    def held(self, old: State, new: State, shares: Mapping[int, Tensor]) -> State:
+        """Zoneout: c and n of two states can be added only once they stand in one scale, the larger of the two."""
+        share = shares[self.hidden_size]
+        m_old = torch.where(old.n == 0, new.m, old.m)  # an empty memory has no scale
+        m = torch.where(share >= 1, m_old, torch.where(share <= 0, new.m, torch.maximum(m_old, new.m)))
+        of_old = share * torch.exp((m_old - m).clamp(max=0))
+        of_new = (1 - share) * torch.exp((new.m - m).clamp(max=0))
+        h = share * old.h + (1 - share) * new.h
+        return self.State(h, of_old * old.c + of_new * new.c, of_old * old.n + of_new * new.n, m)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Sequence
 
@@ -27,9 +28,12 @@ def run(argv: Sequence[str]) -> int:
     for size in ("input_size", "hidden_size"):
         if getattr(options, size) < 1:
             raise UsageError(f"--{size} is {getattr(options, size)}, wanted 1 or more")
-    if options.name not in CELLS:
-        raise UsageError(f"there is no cell {options.name!r}; there are: {', '.join(CELLS)}")
-    kind: type = CELLS[options.name]
+    name = options.name.lower().removesuffix("cell")
+    if name not in CELLS:
+        near = difflib.get_close_matches(name, CELLS, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no cell {options.name!r}; {meant}there are: {', '.join(CELLS)}")
+    kind: type = CELLS[name]
     layer = Recurrent(kind(options.input_size, options.hidden_size))
     print(f"{describe(layer)}\n\n{references(layer)}")
     return 0

@@ -60,6 +60,7 @@ def train_tag(argv: Sequence[str]) -> int:
     options = parse(parser, argv)
     out = Path(options.out)
     watch = NotesWatch() if options.quiet else TerminalWatch()
+    before = None if options.resume else time_of(training_folder(out) / RUN)
     try:
         result = train_tagger(
             options_of(TaggingData, options),
@@ -72,15 +73,22 @@ def train_tag(argv: Sequence[str]) -> int:
             watch=watch,
         )
     except (Interrupted, KeyboardInterrupt) as stop:
-        raise Interrupted(f"{stop or 'outside the training steps'}.\n{how_to_go_on(out)}") from stop
+        raise Interrupted(f"{str(stop) or 'outside the training steps'}.\n{how_to_go_on(out, before)}") from stop
     tell_result(result)
     return 0
 
 
-def how_to_go_on(out: Path) -> str:
-    if not (training_folder(out) / RUN).exists():
-        return "  Nothing was begun yet; the same command starts it."
+def how_to_go_on(out: Path, before: int | None) -> str:
+    """What to do after a stop; `before` is when the run that stood at `out` earlier was begun."""
+    if time_of(training_folder(out) / RUN) == before:
+        kept = "" if before is None else f" {out} is still the model of before."
+        return f"  Nothing was begun yet; the same command starts it.{kept}"
     return f"  Go on with: {shlex.join(['timeloom', 'train', 'tag', '--out', str(out), '--resume'])}"
+
+
+def time_of(path: Path) -> int | None:
+    """When a file was written, in nanoseconds; None where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:

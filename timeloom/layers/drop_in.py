@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
-from timeloom.layers.recurrent import packed_like
+from timeloom.core import UsageError
+from timeloom.layers.recurrent import Recurrent, packed_like
 from timeloom.scan import Cell, scan
 from timeloom.scan.choose import FUSED_TYPES
 
@@ -24,7 +26,16 @@ NAMES = {  # of torch.nn, for those of our cells
 
 
 class RNN(nn.RNN):
-    """`torch.nn.RNN` by the fused loop; torch's own on other devices, and for other types than float32 and float64."""
+    """`torch.nn.RNN` by the fused loop; torch's own on other devices, and for other types than float32 and float64.
+
+    Arguments, shapes and defaults are those of torch.nn.RNN (batch_first=False). For zoneout, locked dropout, a
+    learned initial state and the like build `Recurrent(ElmanCell(...))`, which is batch first.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        refuse_ours(kwargs, "RNN", "ElmanCell")
+        super().__init__(*args, **kwargs)
+        prepare(self)
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         return forward(self, input, hx, super().forward)
@@ -33,7 +44,16 @@ class RNN(nn.RNN):
 
 
 class GRU(nn.GRU):
-    """`torch.nn.GRU` by the fused loop; torch's own on other devices, and for other types than float32 and float64."""
+    """`torch.nn.GRU` by the fused loop; torch's own on other devices, and for other types than float32 and float64.
+
+    Arguments, shapes and defaults are those of torch.nn.GRU (batch_first=False). For zoneout, locked dropout, a
+    learned initial state and the like build `Recurrent(GRUCell(...))`, which is batch first.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        refuse_ours(kwargs, "GRU", "GRUCell")
+        super().__init__(*args, **kwargs)
+        prepare(self)
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         return forward(self, input, hx, super().forward)
@@ -42,7 +62,16 @@ class GRU(nn.GRU):
 
 
 class LSTM(nn.LSTM):
-    """`torch.nn.LSTM` by the fused loop; torch's own on other devices, and for other types than float32 and float64."""
+    """`torch.nn.LSTM` by the fused loop; torch's own on other devices, and for other types than float32 and float64.
+
+    Arguments, shapes and defaults are those of torch.nn.LSTM (batch_first=False). For zoneout, locked dropout, a
+    learned initial state and the like build `Recurrent(LSTMCell(...))`, which is batch first.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        refuse_ours(kwargs, "LSTM", "LSTMCell")
+        super().__init__(*args, **kwargs)
+        prepare(self)
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         return forward(self, input, hx, super().forward)
@@ -50,27 +79,29 @@ class LSTM(nn.LSTM):
     __call__ = nn.Module.__call__
 
 
+def refuse_ours(options: dict[str, Any], name: str, cell: str) -> None:
+    """Raise a UsageError for an option that torch.nn's layers lack and `Recurrent` has."""
+    torchs = inspect.signature(nn.RNNBase.__init__).parameters
+    for option in options:
+        if option in inspect.signature(Recurrent.__init__).parameters and option not in torchs:
+            raise UsageError(
+                f"{name}: {option} is an option of Recurrent; {name} has those of torch.nn.{name}.\n"
+                f"  Build Recurrent({cell}(input_size, hidden_size), {option}=...), which is batch first."
+            )
+
+
 def forward(layer: nn.RNNBase, input: Any, hx: Any, otherwise: Any) -> Any:
-    """What torch's own `forward` gives, with its shapes and its errors."""
-    packed = isinstance(input, PackedSequence)
-    data = input.data if packed else input
-    if (
-        not isinstance(data, Tensor)
-        or not data.is_cpu
-        or data.dtype not in FUSED_TYPES
-        or torch.is_autocast_enabled("cpu")
-    ):
+    """What torch's own `forward` gives; where that would raise an error, it is left to do so."""
+    if not can_be_ours(layer, input) or not fits(layer, input, hx):
         return otherwise(input, hx)
-    lengths, alone = None, False
+    packed, alone, lengths = isinstance(input, PackedSequence), False, None
     if packed:
         x, lengths = pad_packed_sequence(input)  # (T, B, I), as the caller has the sequences
     else:
-        if data.dim() not in (2, 3):
-            name = type(layer).__name__
-            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {data.dim()}D instead")
-        alone = data.dim() == 2
-        x = data.unsqueeze(1) if alone else data.transpose(0, 1) if layer.batch_first else data
-    state = states_of(layer, hx, x, alone)
+        alone = input.dim() == 2
+        x = input.unsqueeze(1) if alone else input.transpose(0, 1) if layer.batch_first else input
+    state = None if hx is None else tuple(hx) if isinstance(layer, nn.LSTM) else (hx,)
+    state = tuple(field.unsqueeze(1) for field in state) if state and alone else state
     finals: list[Any] = []
     directions = 2 if layer.bidirectional else 1
     for depth in range(layer.num_layers):
@@ -83,7 +114,7 @@ def forward(layer: nn.RNNBase, input: Any, hx: Any, otherwise: Any) -> Any:
             finals.append(final)
         x = torch.cat(emitted, -1) if directions == 2 else emitted[0]
         if depth + 1 < layer.num_layers:
-            x = F.dropout(x, layer.dropout, layer.training)
+            x = dropped(x, layer, input if packed else None)
     fields = [torch.stack(fields) for fields in zip(*finals, strict=True)]  # each (layers · directions, B, H)
     if alone:
         x, fields = x.squeeze(1), [field.squeeze(1) for field in fields]
@@ -95,24 +126,64 @@ def forward(layer: nn.RNNBase, input: Any, hx: Any, otherwise: Any) -> Any:
     return x, tuple(fields) if len(fields) > 1 else fields[0]
 
 
-def states_of(layer: nn.RNNBase, hx: Any, x: Tensor, alone: bool) -> tuple[Tensor, ...] | None:
-    """The states to begin with, each (layers · directions, B, H), checked by torch's own words."""
-    if x.shape[-1] != layer.input_size:
-        raise RuntimeError(
-            f"input.size(-1) must be equal to input_size. Expected {layer.input_size}, got {x.shape[-1]}"
-        )
+def prepare(layer: nn.RNNBase) -> None:
+    """Make the cells now: a compiler or a functional transform may be watching when they are first called."""
+    if layer.weight_ih_l0.dtype in FUSED_TYPES and layer.weight_ih_l0.is_cpu:
+        for depth in range(layer.num_layers):
+            for direction in range(1 + layer.bidirectional):
+                cell_of(layer, depth, direction)
+
+
+def can_be_ours(layer: nn.RNNBase, input: Any) -> bool:
+    """Whether there is a kernel for this kind of input, and no one who has to see torch's own operations."""
+    data = input.data if isinstance(input, PackedSequence) else input
+    return (
+        isinstance(data, Tensor)
+        and data.is_cpu
+        and data.dtype in FUSED_TYPES
+        and data.dtype == layer.weight_ih_l0.dtype
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    )
+
+
+def fits(layer: nn.RNNBase, input: Any, hx: Any) -> bool:
+    """Whether torch would take these shapes: x (T, B, I), (T, I) or packed, hx with (layers · directions, B, H) or
+    without B."""
+    packed = isinstance(input, PackedSequence)
+    data = input.data if packed else input
+    if data.shape[-1] != layer.input_size or (not packed and (data.dim() not in (2, 3) or 0 in data.shape[:-1])):
+        return False
     if hx is None:
-        return None
-    state = tuple(hx) if isinstance(layer, nn.LSTM) else (hx,)
-    state = tuple(field.unsqueeze(1) for field in state) if alone else state
+        return True
+    state = tuple(hx) if isinstance(layer, nn.LSTM) and isinstance(hx, tuple | list) else (hx,)
+    widths = (
+        (layer.proj_size or layer.hidden_size, layer.hidden_size)
+        if isinstance(layer, nn.LSTM)
+        else (layer.hidden_size,)
+    )
     count = layer.num_layers * (2 if layer.bidirectional else 1)
-    widths = (layer.proj_size or layer.hidden_size, layer.hidden_size)
-    for field, width, name in zip(state, widths, ("hidden[0]", "hidden[1]"), strict=False):
-        wanted = (count, x.shape[1], width)
-        if tuple(field.shape) != wanted:
-            said = f"Expected {name if len(state) > 1 else 'hidden'} size {wanted}, got {list(field.shape)}"
-            raise RuntimeError(said)
-    return state
+    batch = (
+        ()
+        if not packed and data.dim() == 2
+        else (int(input.batch_sizes[0]) if packed else data.shape[0 if layer.batch_first else 1],)
+    )
+    return len(state) == len(widths) and all(
+        isinstance(field, Tensor)
+        and field.dtype == data.dtype
+        and field.is_cpu
+        and tuple(field.shape) == (count, *batch, width)
+        for field, width in zip(state, widths, strict=True)
+    )
+
+
+def dropped(x: Tensor, layer: nn.RNNBase, packed: PackedSequence | None) -> Tensor:
+    """x (T, B, W) with the entries dropped that torch would drop, which draws for the steps that a packed batch has."""
+    if packed is None or not (layer.dropout and layer.training):
+        return F.dropout(x, layer.dropout, layer.training)
+    drawn = F.dropout(x.new_ones(len(packed.data), x.shape[-1]), layer.dropout)
+    mask = PackedSequence(drawn, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+    return x * pad_packed_sequence(mask)[0]
 
 
 def cell_of(layer: nn.RNNBase, depth: int, direction: int) -> tuple[Cell, dict[str, Tensor]]:

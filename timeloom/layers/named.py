@@ -25,14 +25,33 @@ class Layer(Recurrent):
 
     cell_class: ClassVar[type[Cell]]
 
+    def __init_subclass__(cls) -> None:
+        """Have the cell's own words in the layer's help."""
+        super().__init_subclass__()
+        if "cell_class" in vars(cls):
+            about = (
+                "It takes the options of the cell and of `Recurrent`, is batch first, and its state is a tuple with "
+            )
+            about += f"a `{cls.cell_class.__name__}.State` for each layer and direction."
+            cls.__doc__ = f"{cls.__doc__}\n\n{about}\n\n{inspect.cleandoc(cls.cell_class.__doc__ or '')}\n"
+
     def __init__(self, input_size: int, hidden_size: int, num_layers: int | None = None, **options: Any):
         name, kind = type(self).__name__, self.cell_class
         own = set(inspect.signature(kind.__init__).parameters) - {"self", "input_size", "hidden_size"}
         if unknown := sorted(set(options) - own - OF_A_LAYER):
             known = ", ".join(sorted(own | OF_A_LAYER))
             raise UsageError(f"{name}: there is no option {unknown[0]}; there are {known}")
+        for size, value in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if value < 1:
+                raise UsageError(f"{name}: {size} is {value}, wanted 1 or more")
         cell = kind(input_size, hidden_size, **{key: value for key, value in options.items() if key in own})
         super().__init__(cell, num_layers, **{key: value for key, value in options.items() if key in OF_A_LAYER})
+
+
+class Elman(Layer):
+    """A layer of `ElmanCell`."""
+
+    cell_class = cells.ElmanCell
 
 
 class IRNN(Layer):

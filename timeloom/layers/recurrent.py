@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from timeloom.core import Padded, ShapeError, UsageError, check_last_axis
-from timeloom.layers.varied import Varied, check_products
+from timeloom.core import Padded, ShapeError, UsageError, check_last_axis, step_mask
+from timeloom.layers.varied import Varied, check_products, weight_of
 from timeloom.scan import Cell, scan, step
 
 
@@ -34,11 +34,13 @@ class Recurrent(nn.Module):
         locked_dropout: Share of each layer's input features that are dropped, the same in all steps of a sequence
             (Gal and Ghahramani 2016, arXiv:1512.05287).
         recurrent_dropout: Share of what each recurrent product reads that is dropped, the same in all steps (the same).
-        zoneout: Share of the units that keep their state of the step before (Krueger et al. 2017, arXiv:1606.01305).
+        zoneout: Share of the units that keep their state of the step before (Krueger et al. 2017, arXiv:1606.01305);
+            a unit keeps all its fields together, where the paper draws for h and c apart. A cell that emits more than
+            its state (SRU) emits what it computed.
         weight_dropout: Share of the recurrent weights that are dropped, the same in all steps and sequences
             (DropConnect; Merity, Keskar and Socher 2018, arXiv:1708.02182).
-        residual: Add to what each layer from the second on emits what it read.
-        learn_initial_state: Learn the state that sequences begin in, from the cell's own on.
+        residual: Add to what each layer from the second on emits what the layer below it emitted, with nothing dropped.
+        learn_initial_state: Learn the state that sequences begin in, from the cell's own on (of sLSTM, h alone).
     """
 
     def __init__(
@@ -76,6 +78,13 @@ class Recurrent(nn.Module):
         for name in ("recurrent_dropout", "weight_dropout"):
             if getattr(self, name):
                 check_products(cell, name)
+        if cell.timed and (len(sizes) > 1 or bidirectional or locked_dropout):
+            raise UsageError(
+                f"Recurrent: {type(cell).__name__} reads the time since the step before as the last number of x.\n"
+                "  wanted: one layer, read forwards, without locked_dropout; anything else would take a unit of the "
+                "layer below, the time to the wrong neighbour, or a time that was dropped\n"
+                "  Leave the option out, or put layers without a time upon this one."
+            )
         directions = 2 if bidirectional else 1
         cells, width = [cell], cell.input_size
         for layer, size in enumerate(sizes):
@@ -95,8 +104,8 @@ class Recurrent(nn.Module):
             for each in cells:
                 initial = each.initial_state(1)
                 named = zip(initial._fields, initial, strict=True)
-                self.learned.extend(field.detach().clone() for name, field in named if name not in each.counters)
-        self._varied: dict[tuple[int, bool, bool], Varied] = {}
+                self.learned.extend(field.detach().clone() for name, field in named if name in learnable(each))
+        self._varied: dict[tuple[int, bool, bool, bool], Varied] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_varied": {}}  # made again when needed, and of classes that no file can name
@@ -120,7 +129,7 @@ class Recurrent(nn.Module):
             if len(self.learned):
                 named = zip(initial._fields, initial, strict=True)
                 initial = cell.State(
-                    *(f if name in cell.counters else next(learned).expand(batch_size, -1) for name, f in named)
+                    *(next(learned).expand(batch_size, -1) if name in learnable(cell) else f for name, f in named)
                 )
             states.append(initial)
         return tuple(states)
@@ -202,14 +211,18 @@ class Recurrent(nn.Module):
                 final = cell.State(*final)
             else:
                 y, final = step(cell, read, begin)
-            x = y + read if self.residual and layer > 0 else y
+            x = y + x if self.residual and layer > 0 else y
             finals.append(final)
         return x, tuple(finals)
 
     def pack_state(self, state: tuple[Any, ...]) -> dict[str, Tensor]:
         """A state as named tensors, which any file format for tensors takes: `{"0.h": ..., "0.c": ..., "1.h": ...}`."""
+        if state is None:
+            raise UsageError("Recurrent.pack_state: the state is None; give what a call returned, or initial_state(B)")
         state = self._begin(state, 0, self.cells)
-        return {f"{i}.{name}": getattr(part, name) for i, part in enumerate(state) for name in part._fields}
+        return {
+            f"{i}.{name}": getattr(part, name).contiguous() for i, part in enumerate(state) for name in part._fields
+        }
 
     def unpack_state(self, tensors: Mapping[str, Tensor]) -> tuple[Any, ...]:
         """The state that `pack_state` made the tensors of. Raises UsageError where one is missing."""
@@ -227,6 +240,8 @@ class Recurrent(nn.Module):
             for name in ("locked_dropout", "recurrent_dropout", "zoneout", "weight_dropout", "residual")
             if getattr(self, name)
         }
+        if len(self.learned):
+            options["learn_initial_state"] = True
         said = f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}, "
         said += f"batch_first={self.batch_first}"
         return ", ".join([said, *(f"{name}={value}" for name, value in options.items())])
@@ -258,10 +273,13 @@ class Recurrent(nn.Module):
         self._check_input(x, "T B I")
         if resets is not None:
             resets = self._checked_resets(resets, x.shape[:2])
+            if lengths is not None:  # what is said of the padding says nothing
+                resets = resets.bool() & step_mask(torch.as_tensor(lengths, device=x.device), len(x)).T
         begins = self._begin(state, x.shape[1], self.cells)
         fresh = self.initial_state(x.shape[1]) if resets is not None else begins
         finals, every, number = [], [], 0
         for layer in range(self.num_layers):
+            below = x
             if layer > 0:
                 x = F.dropout(x, self.dropout, self.training)
             if self.locked_dropout and self.training:
@@ -276,7 +294,7 @@ class Recurrent(nn.Module):
                 every += states
                 number += 1
             y = torch.cat(emitted, -1) if self.bidirectional else emitted[0]
-            x = x + y if self.residual and layer > 0 else y
+            x = below + y if self.residual and layer > 0 else y
         return (x, tuple(finals), tuple(every)) if all_states else (x, tuple(finals))
 
     def _run(
@@ -313,10 +331,11 @@ class Recurrent(nn.Module):
 
     def _varied_of(self, number: int, resets: bool) -> Varied:
         masked = bool(self.recurrent_dropout) and self.training
-        key = (number, resets, masked)
-        if key not in self._varied:
-            self._varied[key] = Varied(self.cells[number], resets, bool(self.zoneout), masked)
-        return self._varied[key]
+        key = (number, resets, bool(self.zoneout), masked)
+        found = self._varied.get(key)
+        if found is None or found.cell is not self.cells[number]:
+            found = self._varied[key] = Varied(self.cells[number], resets, bool(self.zoneout), masked)
+        return found
 
     def _shares(self, varied: Varied, x: Tensor) -> list[Tensor]:
         """What every unit keeps of its state in each step, (..., width of the fields); nothing without zoneout."""
@@ -328,8 +347,15 @@ class Recurrent(nn.Module):
     def _dropped_weights(self, cell: Cell) -> dict[str, Tensor] | None:
         if not (self.weight_dropout and self.training):
             return None
-        names = [f"{name}.weight" for name in cell.recurrent_products]
-        return {name: F.dropout(cell.get_parameter(name), self.weight_dropout) for name in names}
+        weights = {f"{name}.weight": weight_of(cell, name) for name in cell.recurrent_products}
+        own = dict(cell.named_parameters())
+        for name in weights:
+            if name not in own:
+                raise UsageError(
+                    f"Recurrent: weight_dropout drops parts of the parameter {name} of {type(cell).__name__}, "
+                    "and that is computed from others (weight norm, another parametrization).\n  Use one of the two."
+                )
+        return {name: F.dropout(weight, self.weight_dropout) for name, weight in weights.items()}
 
     def _begin(self, state: tuple[Any, ...] | None, batch_size: int, cells: Sequence[Cell]) -> tuple[Any, ...]:
         """One state for each cell, None where the cell's own initial state is wanted."""
@@ -357,7 +383,16 @@ class Recurrent(nn.Module):
 
     def _check_input(self, x: Tensor, names: str) -> None:
         advice = "Build the layer's cell with the input_size that x has, or check batch_first and what makes x."
+        if isinstance(x, Tensor) and x.dim() == len(names.split()) - 1:
+            advice = "Give the one sequence an axis for the batch: x[None] with batch_first, x[:, None] without."
         check_last_axis(x, self.input_size, owner="Recurrent", what="x", names=names, advice=advice)
+
+
+def learnable(cell: Cell) -> tuple[str, ...]:
+    """The fields of a cell's state whose beginning can be learned."""
+    if cell.learnable is not None:
+        return cell.learnable
+    return tuple(name for name in cell.State._fields if name not in cell.counters)
 
 
 def packed_like(x: PackedSequence, y: Tensor, lengths: Tensor) -> PackedSequence:
@@ -385,7 +420,12 @@ def scan_of(
 
 
 def detached(state: Any) -> Any:
-    """A state that carries its numbers on and no gradient back: between the windows of truncated training."""
+    """A state that carries its numbers on and no gradient back: between the windows of truncated training.
+
+    None, before the first window, stays None.
+    """
+    if state is None:
+        return None
     if isinstance(state, Tensor):
         return state.detach()
     parts = [detached(part) for part in state]
@@ -405,6 +445,8 @@ def hidden_sizes_of(cell: Cell, num_layers: int | None, hidden_sizes: Sequence[i
         if not isinstance(count, int) or count < 1:
             raise UsageError(f"Recurrent: num_layers is {num_layers}, wanted 1 or more")
         return [cell.hidden_size] * count
+    if not isinstance(hidden_sizes, list | tuple):
+        raise UsageError(f"Recurrent: hidden_sizes is {hidden_sizes}, wanted a list with one size for each layer")
     sizes = list(hidden_sizes)
     if not sizes or sizes[0] != cell.hidden_size or num_layers not in (None, len(sizes)):
         raise UsageError(

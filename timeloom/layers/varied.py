@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ class Varied(Cell):
                sequence begins, if `resets`
 
     With zoneout, s' = k ⊙ s + (1 − k) ⊙ step(s): k is drawn 0 or 1 in training and is their mean after it. Every field
-    of a width has the same k, so that a unit holds as a whole; counters go on.
+    of a width has the same k, so that a unit holds as a whole; counters go on; see `Cell.held`.
     """
 
     State: Any = namedtuple("State", ["h"])  # of each its own, by its cell
@@ -42,7 +42,7 @@ class Varied(Cell):
         held = [field for name, field in zip(initial._fields, initial, strict=True) if name not in cell.counters]
         self.widths = list(dict.fromkeys(field.shape[1] for field in held))
         self.products = list(cell.recurrent_products) if masked else []
-        self.mask_widths = [cell.get_submodule(name).get_parameter("weight").shape[1] for name in self.products]
+        self.mask_widths = [weight_of(cell, name).shape[1] for name in self.products]
         masks = [f"mask_{i}" for i in range(len(self.products))]
         begin = [f"begin_{name}" for name in initial._fields] if resets else []
         self.State = namedtuple("State", [*initial._fields, *masks, *begin])
@@ -78,38 +78,52 @@ class Varied(Cell):
         for width in self.widths:
             shares[width] = x[:, at : at + width]
             at += width
-        held = []
-        for name, before, after in zip(made._fields, old, made, strict=True):
-            if name in self.cell.counters:
-                held.append(after)
-            else:
-                keep = shares[before.shape[1]]
-                held.append(keep * before + (1 - keep) * after)
-        emitted = next((kept for kept, after in zip(held, made, strict=True) if after is y), y)
-        return emitted, self.State(*held, *rest)
+        held = self.cell.held(old, made, shares)
+        if self.cell.emits:
+            y = torch.cat([getattr(held, name) for name in self.cell.emits], -1)
+        else:
+            y = next((kept for kept, after in zip(held, made, strict=True) if after is y), y)
+        return y, self.State(*held, *rest)
 
 
 @contextmanager
 def reading_through(product: nn.Module, mask: Tensor) -> Iterator[None]:
-    """Inside, `product` reads what it is given times the mask."""
-    handle = product.register_forward_pre_hook(lambda _, given: (given[0] * mask, *given[1:]))
+    """Inside, `product` reads what it is given times the mask. Raises UsageError if nothing calls it."""
+    called = False
+
+    def masked(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        nonlocal called
+        called = True
+        return given[0] * mask, *given[1:]
+
+    handle = product.register_forward_pre_hook(masked)
     try:
         yield
     finally:
         handle.remove()
+    if not called:
+        raise UsageError(
+            f"recurrent_dropout masks what a recurrent product reads, and the step does not call {product}.\n"
+            "  Call the module itself, as self.recurrent(state.h), where the step now uses its weight."
+        )
+
+
+def weight_of(cell: Cell, name: str) -> Tensor:
+    """The weight of one of a cell's modules, a parameter or what is computed in its place (weight norm)."""
+    return cast(Tensor, cell.get_submodule(name).weight)
 
 
 def check_products(cell: Cell, why: str) -> None:
     """Raise a UsageError unless the cell has its recurrent products where a layer can reach them."""
     owner = type(cell).__name__
     if not cell.recurrent_products:
-        raise UsageError(f"{owner}: {why} acts on products with the state, and this cell has none")
+        raise UsageError(f"{owner}: {why} acts on products of the state with a matrix, and this cell has none")
     for name in cell.recurrent_products:
         try:
-            weight = cell.get_submodule(name).get_parameter("weight")
+            weight = weight_of(cell, name)
         except AttributeError:
             weight = None
-        if weight is None or weight.dim() != 2:
+        if not isinstance(weight, Tensor) or weight.dim() != 2:
             raise UsageError(
                 f"{owner}: {why} acts on products with the state, and there is no linear module {name}.\n"
                 f"  Name the modules that multiply the state in {owner}.recurrent_products."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -39,13 +40,21 @@ class Cell(nn.Module, ABC):
 
     Override `output_size` where the cell emits another width than `hidden_size`, and `initial_state` where a field of
     the state has another shape than (B, H) or does not begin at zero. The first axis of every field is the batch.
+    Override `held` where a mean of two states is not the mean of each field.
     """
 
     State: ClassVar[type[Any]]
     recurrent_products: ClassVar[tuple[str, ...]] = ("recurrent",)  # linear modules that multiply the state
     counters: ClassVar[tuple[str, ...]] = ()  # fields of the state that count steps, which a layer leaves alone
+    emits: ClassVar[tuple[str, ...]] = ()  # fields that stand side by side in what a step emits, if it is more than one
+    learnable: ClassVar[tuple[str, ...] | None] = (
+        None  # fields whose beginning can be learned; all but counters if None
+    )
+    timed: bool = (
+        False  # whether the last number of x is the time since the step before, which a layer does not pass on
+    )
     gates: ClassVar[tuple[str, ...]] = ()  # what the rows of `input` are, H each
-    sources: ClassVar[tuple[str, ...]] = ()  # BibTeX of where the recurrence comes from
+    sources: tuple[str, ...] = ()  # BibTeX of where the recurrence comes from
     input_size: int
     hidden_size: int
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]
@@ -72,6 +81,17 @@ class Cell(nn.Module, ABC):
         parameter = self._first_floating_parameter()
         like = torch.empty(0) if parameter is None else parameter
         return self.State(*(like.new_zeros(batch_size, self.hidden_size) for _ in self.State._fields))
+
+    def held(self, old: Any, new: Any, shares: Mapping[int, Tensor]) -> Any:
+        """The State between two: units keep a share of the old, `shares` (B, W) for each width W of a field."""
+        fields = []
+        for name, before, after in zip(self.State._fields, old, new, strict=True):
+            if name in self.counters:
+                fields.append(after)
+            else:
+                share = shares[before.shape[1]]
+                fields.append(share * before + (1 - share) * after)
+        return self.State(*fields)
 
     @abstractmethod
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:

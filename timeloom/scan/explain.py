@@ -12,8 +12,10 @@ from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.choose import fused_or_reason
 from timeloom.scan.fused import Fused
-from timeloom.scan.ops import shape
+from timeloom.scan.ops import RESHAPES, SLICES, aten, shape
 from timeloom.scan.plan import Plan, is_list
+
+VIEWS = {aten.permute.default, aten.t.default, getitem, *RESHAPES, *SLICES}  # which move no number
 
 
 def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = False) -> str:
@@ -36,6 +38,7 @@ def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = Fals
     p = fused.plan
     lines = [f"{name} is fused: one native loop forward, one back."]
     for title, nodes in (
+        ("once, from the parameters alone", [node for node in p.fixed if node.target not in VIEWS]),
         ("before the loop, over all steps at once", p.before),
         ("in the loop", p.forward),
         ("after the loop, over all steps at once", p.read_out),
@@ -46,6 +49,9 @@ def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = Fals
     ):
         rows = words.rows(nodes, values_only=title.startswith("saved"))
         lines += ["", f"{title}:", *(rows or ["  nothing"])]
+    t = p.trace
+    gradients = {"x": t.grad_x, **dict(zip(fused.fields, t.grad_initial, strict=True)), **t.grad_parameters}
+    lines += ["", "gradients:", *(f"  ∂{n.removeprefix('cell.')} = {words.word(g)}" for n, g in gradients.items())]
     return "\n".join(lines) + (f"\n\n{fused.source}" if dump else "")
 
 
