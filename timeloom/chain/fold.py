@@ -1,0 +1,122 @@
+"""The recursion over any semiring, step by step in torch: what the quick ways must equal, and where they do not reach.
+
+It is exact for any scores, can be differentiated any number of times, runs on any device, and costs a (B, K, K) tensor
+a step.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Semiring(Protocol):
+    """How paths that meet in a tag are put together."""
+
+    def first(self, scores: Tensor) -> Tensor:
+        """Scores of the tags of the first step (B, K) → what is carried, (B, K, ...)."""
+        ...
+
+    def advance(self, carried: Tensor, transitions: Tensor) -> Tensor:
+        """What is carried and transitions (B or 1, K, K) → the same one step on, without that step's emissions."""
+        ...
+
+
+class LogSum:
+    """All paths: log of the sum of their exponentials."""
+
+    def first(self, scores: Tensor) -> Tensor:
+        return scores
+
+    def advance(self, carried: Tensor, transitions: Tensor) -> Tensor:
+        return log_sum(carried.unsqueeze(-1) + transitions, 1)
+
+
+class Best:
+    """The k best paths, in order, and where each came from: `origins`, one (B, K, k) a step, as `tag * k + rank`."""
+
+    def __init__(self, k: int = 1):
+        self.k = k
+        self.origins: list[Tensor] = []
+
+    def first(self, scores: Tensor) -> Tensor:
+        others = scores.new_full((*scores.shape, self.k - 1), -torch.inf)
+        return torch.cat([scores.unsqueeze(-1), others], -1)
+
+    def advance(self, carried: Tensor, transitions: Tensor) -> Tensor:
+        candidates = (carried.unsqueeze(-1) + transitions.unsqueeze(-2)).flatten(1, 2)  # (B, K * k, K)
+        found = candidates.max(1, keepdim=True) if self.k == 1 else candidates.topk(self.k, dim=1)
+        self.origins.append(found.indices.transpose(1, 2))
+        return found.values.transpose(1, 2)
+
+
+def fold(
+    semiring: Semiring, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What is carried at each sequence's last step, its end scores added: (B, K, ...), less a number (B,) beside it.
+
+    The largest of what is carried is brought to 0 at each step, so that long sequences lose no digits.
+
+    Args:
+        semiring: How paths that meet are put together.
+        emissions: (B, T, K), T ≥ 1.
+        transitions: (K, K) from row to column; or (B, K, K), each sequence's own; or (B, T - 1, K, K), each step's own.
+        start: (K,) or (B, K).
+        end: (K,) or (B, K).
+        lengths: (B,)
+    """
+    carried, total = lowered(semiring.first(emissions[:, 0] + start))
+    spread = (slice(None), slice(None), *[None] * (carried.dim() - 2))
+    if transitions.dim() == 2:
+        transitions = transitions.unsqueeze(0)
+    for t in range(1, emissions.shape[1]):
+        of_step = transitions if transitions.dim() == 3 else transitions[:, t - 1]
+        further, by = lowered(semiring.advance(carried, of_step) + emissions[:, t][spread])
+        inside = t < lengths
+        carried = torch.where(inside[:, None][spread], further, carried)
+        total = total + torch.where(inside, by, 0.0)
+    return carried + end.expand(len(carried), -1)[spread], total
+
+
+def lowered(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (B, K, ...) less their largest, and that (B,); as they are where all are -inf."""
+    most = scores.detach().flatten(1).amax(1)
+    most = torch.where(most == -torch.inf, 0.0, most)
+    return scores - most.view(-1, *[1] * (scores.dim() - 1)), most
+
+
+def all_paths(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
+    """log of the sum over all paths, (B,); arguments as for `fold`."""
+    final, total = fold(LogSum(), emissions, transitions, start, end, lengths)
+    return log_sum(final, -1) + total
+
+
+def log_sum(values: Tensor, axis: int) -> Tensor:
+    """torch.logsumexp whose gradient is zero, not NaN, where there is nothing to sum."""
+    nothing = (values == -torch.inf).all(axis, keepdim=True)
+    total = torch.logsumexp(torch.where(nothing, 0.0, values), axis)
+    return torch.where(nothing.squeeze(axis), -torch.inf, total)
+
+
+def best_paths(
+    k: int, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The paths (B, k, T), -1 after each end, and their scores (B, k), best first; arguments as for `fold`.
+
+    Where a sequence has fewer than k paths that nothing forbids, the scores of the others are -inf and their tags -1.
+    """
+    best = Best(k)
+    final, total = fold(best, emissions, transitions, start, end, lengths)
+    steps = emissions.shape[1]
+    scores, at = final.flatten(1).topk(k, dim=1)  # each (B, k)
+    path = at.new_full((len(final), k, steps), -1)
+    there = scores > -torch.inf
+    for t in range(steps - 1, -1, -1):
+        inside = (t < lengths)[:, None]
+        path[:, :, t] = torch.where(inside & there, at // k, -1)
+        if t > 0:
+            origin = best.origins[t - 1].flatten(1).gather(1, at)
+            at = torch.where(inside, origin, at)
+    return path, scores + total[:, None]

@@ -1,0 +1,127 @@
+"""The sum over all paths as a cell: the log semiring's recursion is a recurrence, and so the scan compiles it."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from timeloom.chain.fold import LogSum, all_paths, fold, log_sum
+from timeloom.core import step_mask
+from timeloom.scan import Cell, scan
+
+
+class ForwardCell(Cell):
+    """alpha_t(j) = e_t(j) + log sum_i exp(alpha_{t-1}(i) + A(i, j)), with the sum as a product: exp(alpha) · exp(A).
+
+    Scores are kept such that the largest alpha is 0, with the rest of the sum apart from them, and each column of A
+    such that its largest is 0: nothing overflows. What the step emits are the sums (B, K). Where one is so small that a
+    term which underflowed would have counted, it is not to be trusted; see `doubtful`.
+    """
+
+    class State(NamedTuple):
+        alpha: Tensor  # (B, K) log of the sum over all paths that end in each tag, less `total`
+        total: Tensor  # (B, 1)
+
+    def __init__(self, tags: int):
+        super().__init__()
+        self.input_size = self.hidden_size = tags
+        self.transitions = nn.Parameter(torch.zeros(tags, tags))
+
+    def initial_state(self, batch_size: int) -> State:
+        zeros = self.transitions.new_zeros
+        return self.State(zeros(batch_size, self.hidden_size), zeros(batch_size, 1))
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        highest = self.transitions.detach().amax(0)
+        highest = torch.where(highest == -math.inf, 0.0, highest)  # no way to this tag
+        sums = torch.exp(state.alpha) @ torch.exp(self.transitions - highest)
+        there = sums > 0
+        alpha = torch.where(there, torch.log(torch.where(there, sums, 1.0)), -math.inf) + highest + x
+        most = alpha.detach().amax(-1, keepdim=True)
+        most = torch.where(most == -math.inf, 0.0, most)  # no way to any
+        return sums, self.State(alpha - most, state.total + most)
+
+
+@lru_cache(maxsize=64)
+def forward_cell(tags: int, dtype: torch.dtype, device: torch.device) -> ForwardCell:
+    """The one cell for so many tags; each call gives the transitions with it."""
+    return ForwardCell(tags).to(device, dtype).requires_grad_(False)
+
+
+def log_sums(
+    emissions: Tensor, transitions: Tensor, start: Tensor, lengths: Tensor
+) -> tuple[Tensor, ForwardCell.State, ForwardCell.State]:
+    """The sums that each step emits (T - 1, B, K), and the State after each step, (T, B, ...), and after the last."""
+    B, T, K = emissions.shape
+    cell = forward_cell(K, emissions.dtype, emissions.device)
+    first = emissions[:, 0] + start
+    most = first.detach().amax(-1, keepdim=True)
+    most = torch.where(most == -torch.inf, 0.0, most)
+    begin = cell.State(first - most, most)
+    if T == 1:
+        return emissions.new_empty(0, B, K), begin, cell.State(*(field[None] for field in begin))
+    x, lengths = emissions[:, 1:].transpose(0, 1), (lengths - 1).clamp(min=0)
+    sums, last, states = scan(cell, x, begin, lengths=lengths, all_states=True, parameters={"transitions": transitions})
+    return sums, last, cell.State(*(torch.cat([a[None], b]) for a, b in zip(begin, states, strict=True)))
+
+
+def log_partition(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
+    """log of the sum over all paths, (B,); arguments as for `fold`, transitions (K, K)."""
+    sums, last, _ = log_sums(emissions, transitions, start, lengths)
+    found = last.total[:, 0] + log_sum(last.alpha + end, -1)
+    rows = doubtful(sums.detach(), emissions, transitions, start, lengths)
+    if rows is not None:
+        exact = all_paths(emissions[rows], transitions, start, end, lengths[rows])
+        found = found.masked_fill(rows, 0.0).index_add(0, rows.nonzero()[:, 0], exact)
+    return found
+
+
+def log_alphas(emissions: Tensor, transitions: Tensor, start: Tensor, lengths: Tensor) -> Tensor:
+    """log of the sum over all paths to each tag of each step (B, T, K), up to one number for each step."""
+    sums, _, states = log_sums(emissions, transitions, start, lengths)
+    alphas = states.alpha.transpose(0, 1)
+    rows = doubtful(sums.detach(), emissions, transitions, start, lengths)
+    if rows is not None:
+        kept = Alphas()
+        last, _ = fold(kept, emissions[rows], transitions, start, torch.zeros_like(start), lengths[rows])
+        alphas = alphas.clone()
+        alphas[rows] = torch.stack([*kept.seen, last], 1)
+    return alphas
+
+
+class Alphas(LogSum):
+    """All paths, and what was carried before each step."""
+
+    def __init__(self) -> None:
+        self.seen: list[Tensor] = []
+
+    def advance(self, carried: Tensor, transitions: Tensor) -> Tensor:
+        self.seen.append(carried)
+        return super().advance(carried, transitions)
+
+
+def doubtful(sums: Tensor, emissions: Tensor, transitions: Tensor, start: Tensor, lengths: Tensor) -> Tensor | None:
+    """The sequences (B,) of which a sum has lost something; None if there are none.
+
+    What underflows is below the smallest normal number. A sum that is so much larger that all K of these would not
+    touch its last bit is right; so is one that is zero because every way to the tag is forbidden.
+    """
+    if not len(sums):
+        return None
+    numbers = torch.finfo(sums.dtype)
+    low = (sums < sums.shape[-1] * numbers.tiny / numbers.eps).transpose(0, 1)  # (B, T - 1, K)
+    low = low & step_mask(lengths, emissions.shape[1])[:, 1:, None]
+    if not low.any():
+        return None
+    allowed = (transitions > -torch.inf).to(sums.dtype)
+    ways = emissions[:, 0] + start > -torch.inf
+    for t in range(1, emissions.shape[1]):
+        ways = (ways.to(sums.dtype) @ allowed) > 0
+        low[:, t - 1] &= ways
+        ways = ways & (emissions[:, t] > -torch.inf)
+    rows = low.flatten(1).any(1)
+    return rows if rows.any() else None
