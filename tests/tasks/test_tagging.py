@@ -12,6 +12,8 @@ from tests.corpora import TWENTY, sentences, write_conll
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, chunks, travel_corpus
+from timeloom.tasks import load
+from timeloom.tasks.folder import write_model
 from timeloom.tasks.tagging import (
     TaggedFile,
     Tagger,
@@ -45,8 +47,25 @@ def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters: bool) -> No
     assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
 
 
-def test_a_sentence_is_tagged_alone_as_in_company() -> None:
-    tagger = made(replace(SMALL, characters=True)).double().eval()
+@pytest.mark.parametrize("output", ["crf", "perceptron", "svm"])
+def test_outputs_over_a_chain_memorise_and_are_saved(tmp_path: Path, output) -> None:
+    tagger = made(replace(SMALL, output=output))
+    fit(tagger, TaggingProblem(tagger, sentences(), sentences(), QUICK), QUICK, tmp_path / "work")
+    assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
+    assert tagger.dependence is not None
+    assert tagger.dependence.transitions.any()
+    write_model(tmp_path / "model", {"task": "tag", **tagger.config()}, tagger.state_dict(), {})
+    again, tokens = load(tmp_path / "model"), [s.tokens for s in sentences()]
+    assert again.tag(tokens) == tagger.tag(tokens)
+    chances = again.probabilities(tokens[0])
+    torch.testing.assert_close(chances.sum(-1), torch.ones(len(tokens[0])))
+    inside = [k for k, tag in enumerate(again.tags) if tag.startswith("I-")]
+    assert not chances[0, inside].any()  # no chunk begins inside
+
+
+@pytest.mark.parametrize("output", ["softmax", "crf"])
+def test_a_sentence_is_tagged_alone_as_in_company(output) -> None:
+    tagger = made(replace(SMALL, characters=True, output=output)).double().eval()
     tokens = [s.tokens for s in sentences()]
     together = tagger(tagger.encode(tokens))
     for row, sentence in enumerate(tokens):

@@ -14,6 +14,7 @@ from timeloom.cells import CELLS, CellName
 from timeloom.core import ModelError, Padded, UsageError
 from timeloom.data import UNKNOWN, Vocabulary, evaluation_batches, is_tag, to_bio
 from timeloom.layers import Recurrent
+from timeloom.structured import CRF, ChainOutput, StructuredPerceptron, StructuredSVM, tag_rules
 
 NO_TAG = -100  # cross_entropy leaves these steps out
 
@@ -36,6 +37,11 @@ class TaggerOptions:
             word seen n times is hidden with the probability word_dropout / (word_dropout + n).
         lowercase: Look words up in lower case (letters are always read as they stand).
         digits: Take every digit for a 0 when words are looked up.
+        output: How tags depend on each other. softmax: not at all; crf, perceptron and svm learn which tag follows
+            which, never break the tag scheme, and differ in what they train: the probability of the whole path, the
+            best path, or the best path with a margin.
+        cost_missed: What svm pays for a word of a chunk that it calls O.
+        cost_invented: What svm pays for an O that it puts into a chunk.
     """
 
     cell: CellName = "lstm"
@@ -50,6 +56,9 @@ class TaggerOptions:
     word_dropout: float = 0.25
     lowercase: bool = False
     digits: bool = True
+    output: Literal["softmax", "crf", "perceptron", "svm"] = "softmax"
+    cost_missed: float = 1.0
+    cost_invented: float = 1.0
 
     def __post_init__(self) -> None:
         for name in (
@@ -63,6 +72,9 @@ class TaggerOptions:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is {self.dropout}, wanted 0 ≤ dropout < 1")
+        for name in ("cost_missed", "cost_invented"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 or more")
         if self.word_dropout < 0:
             raise UsageError(f"word_dropout is {self.word_dropout}, wanted 0 or more")
 
@@ -90,7 +102,8 @@ class Batch:
 
 
 class Tagger(nn.Module):
-    """A recurrent tagger: embeddings → dropout → recurrent encoder → dropout → a linear score for every tag.
+    """A recurrent tagger: embeddings → dropout → recurrent encoder → dropout → a linear score for every tag,
+    and with an output over a chain, scores for going from tag to tag.
 
     Its constructor's arguments are what `config.json` holds under their names.
 
@@ -126,6 +139,7 @@ class Tagger(nn.Module):
             cell(width, model.hidden_size), model.num_layers, model.bidirectional, dropout=model.dropout
         )
         self.output = nn.Linear(self.encoder.output_size, len(self.tags))
+        self.dependence = dependence_of(model, self.tags)
         self._tag_ids = {tag: number for number, tag in enumerate(self.tags)}
         # How often the training data has each word; only training needs it, so it is not saved.
         self.word_counts: Tensor | None
@@ -175,19 +189,31 @@ class Tagger(nn.Module):
         return torch.cat([forward[torch.arange(len(last)), last], backward[:, 0]], dim=-1)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy in nats, the mean over all steps that have a tag."""
+        """What training makes small, the mean over all steps: cross-entropy in nats, or what the chain's output has.
+
+        Steps without a known tag count for the cross-entropy only; a chain wants all tags.
+        """
         if batch.tags is None:
             raise UsageError("Tagger.loss: the batch has no tags")
+        if self.dependence is not None:
+            return self.dependence.loss(self(batch), batch.tags, batch.words.lengths)
         return F.cross_entropy(self(batch).flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
+
+    def best(self, batch: Batch) -> Tensor:
+        """The best tag of each step (B, T)."""
+        scores = self(batch)
+        if self.dependence is None:
+            return scores.argmax(-1)
+        return self.dependence.chain(scores, batch.words.lengths).best_path()[0]
 
     @torch.inference_mode()
     def probabilities(self, sentence: Sequence[str]) -> Tensor:
         """How likely each tag is for each token of one sentence: (T, K), rows that sum to 1."""
         was_training = self.training
         self.eval()
-        scores = self(self.encode([sentence]).to(self.output.weight.device))[0]
+        scores = self(self.encode([sentence]).to(self.output.weight.device))
         self.train(was_training)
-        return scores.softmax(-1)
+        return (scores.softmax(-1) if self.dependence is None else self.dependence.chain(scores).marginals())[0]
 
     @torch.inference_mode()
     def tag(self, sentences: Sequence[Sequence[str]], batch_size: int = 64) -> list[list[str]]:
@@ -201,11 +227,22 @@ class Tagger(nn.Module):
         for rows in evaluation_batches([len(sentences[n]) for n in full], batch_size):
             chosen = [full[row] for row in rows]
             batch = self.encode([sentences[n] for n in chosen]).to(self.output.weight.device)
-            for number, best in zip(chosen, self(batch).argmax(-1).tolist(), strict=True):
+            for number, best in zip(chosen, self.best(batch).tolist(), strict=True):
                 length = len(sentences[number])
                 tagged[number] = list(to_bio([self.tags[k] for k in best[:length]], "bio")[0])
         self.train(was_training)
         return tagged
+
+
+def dependence_of(model: TaggerOptions, tags: Sequence[str]) -> ChainOutput | None:
+    """The output over a chain that the options ask for; None for softmax."""
+    if model.output == "softmax":
+        return None
+    rules = tag_rules(tags)
+    if model.output == "svm":
+        outside = tags.index("O") if "O" in tags else None
+        return StructuredSVM(len(tags), rules, outside, model.cost_missed, model.cost_invented)
+    return (CRF if model.output == "crf" else StructuredPerceptron)(len(tags), rules)
 
 
 def load_tagger(config: dict[str, Any], weights: dict[str, Tensor], path: object) -> Tagger:

@@ -1,0 +1,19 @@
+"""The conditional random field."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from timeloom.structured.output import ChainOutput, for_each_step
+
+
+class CRF(ChainOutput):
+    """Trains the probability of the whole path: loss = log sum of exp(score) over all paths - score of the right one.
+
+    Source: Lafferty, McCallum and Pereira 2001, Conditional Random Fields; over a recurrent net, Huang, Xu and Yu 2015,
+    arXiv:1508.01991.
+    """
+
+    def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
+        chain = self.chain(emissions, lengths)
+        return for_each_step(chain.partition() - self.gold_score(chain, tags), chain)

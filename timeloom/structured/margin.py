@@ -1,0 +1,71 @@
+"""Outputs trained by the best wrong path: the structured perceptron and the structured support vector machine."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from timeloom.core import UsageError
+from timeloom.structured.output import ChainOutput, Rules, for_each_step
+
+
+class StructuredPerceptron(ChainOutput):
+    """loss = score of the best path - score of the right one; zero once the right one is the best.
+
+    Source: Collins 2002, Discriminative Training Methods for Hidden Markov Models.
+    """
+
+    def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
+        chain = self.chain(emissions, lengths)
+        return for_each_step(chain.best_path()[1] - self.gold_score(chain, tags), chain)
+
+
+class StructuredSVM(ChainOutput):
+    """loss = best of (score + cost) over all paths - score of the right one: at least the cost of the best path.
+
+    The cost of a path is a sum over its steps: `missed` for each word of a chunk that it calls outside, `invented` for
+    each outside word that it puts into a chunk, 1 for one chunk's tag in the place of another; 1 and 1 make it the
+    number of wrong tags (Hamming). A larger `missed` trains for recall, a larger `invented` for precision.
+
+    Source: Tsochantaridis et al. 2005, Large Margin Methods for Structured and Interdependent Output Variables, with
+    margin rescaling.
+
+    Args:
+        outside: The number of the tag for outside, where there is one.
+        missed: Cost of a chunk's word that is called outside.
+        invented: Cost of an outside word that is put into a chunk.
+    """
+
+    costs: Tensor
+
+    def __init__(
+        self,
+        tags: int,
+        rules: Rules | None = None,
+        outside: int | None = None,
+        missed: float = 1.0,
+        invented: float = 1.0,
+    ):
+        super().__init__(tags, rules)
+        if min(missed, invented) < 0:
+            raise UsageError(f"StructuredSVM: the costs are {missed} and {invented}, wanted 0 or more")
+        costs = 1 - torch.eye(tags)  # of each right tag (row), called by each other (column)
+        if outside is not None:
+            costs[:, outside], costs[outside] = missed, invented
+            costs[outside, outside] = 0
+        self.register_buffer("costs", costs, persistent=False)
+
+    def cost(self, tags: Tensor, found: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What the found tags (B, T) cost where the others are right, (B,)."""
+        inside = tags.new_ones(tags.shape, dtype=torch.bool)
+        if lengths is not None:
+            inside = torch.arange(tags.shape[1], device=tags.device) < lengths[:, None]
+        costs = self.costs[torch.where(inside, tags, 0), torch.where(inside, found, 0)]
+        return torch.where(inside, costs, 0.0).sum(1)
+
+    def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
+        chain = self.chain(emissions, lengths)
+        right = self.gold_score(chain, tags)
+        augmented = chain.with_costs(F.embedding(tags.clamp(min=0), self.costs))
+        return for_each_step(augmented.best_path()[1] - right, chain)
