@@ -39,8 +39,9 @@ format: $(VENV)/.ready  ## bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready  ## time the fused loop against torch.nn and the plain loop
+bench: $(VENV)/.ready  ## time the fused loop against torch.nn, and the chain
 	$(BIN)/python bench/scan.py --write
+	$(BIN)/python bench/chain.py --write
 
 results: $(VENV)/.ready  ## measure again what RESULTS.md says (long)
 	$(BIN)/python bench/results.py

@@ -109,8 +109,8 @@ ENTRIES = [
     ),
     Entry(
         "clockwork",
-        partial(ClockworkCell, periods=(1, 3)),
-        oracles.clockwork([(1, slice(0, 2)), (3, slice(2, 4))]),
+        partial(ClockworkCell, periods=(3, 4)),
+        oracles.clockwork([(3, slice(0, 2)), (4, slice(2, 4))]),
         narrowest=2,
     ),
     Entry("scrn", SCRNCell, oracles.scrn),

@@ -6,6 +6,7 @@ names; x is (T, I), every field of a state is (H,).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -169,6 +170,7 @@ def mgu(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
 
 def clockwork(groups: list[tuple[int, slice]]) -> Step:
     """`groups`: a period and the units that have it."""
+    cycle = math.lcm(*(period for period, _ in groups))
 
     def step(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
         h, t = state
@@ -180,7 +182,7 @@ def clockwork(groups: list[tuple[int, slice]]) -> Step:
                     if other >= period:
                         total = total + parameters["recurrent.weight"][units, sources] @ h[sources]
                 new[units] = np.tanh(total)
-        return new, (new, t + 1)
+        return new, (new, (t + 1) % cycle)
 
     return step
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.catalogue import Entry, build, every_cell, every_stack
+from tests.catalogue import Entry, build, every_stack
 from tests.tolerances import assert_close
 from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
@@ -16,7 +16,7 @@ from timeloom.core import Padded, ShapeError, UsageError
 from timeloom.layers import Recurrent
 
 
-@every_cell
+@every_stack
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_step_after_step_is_the_whole(entry: Entry, num_layers: int) -> None:
     layer = Recurrent(build(entry), num_layers)
@@ -30,7 +30,7 @@ def test_step_after_step_is_the_whole(entry: Entry, num_layers: int) -> None:
     assert_close(state, wanted_final)
 
 
-@every_cell
+@every_stack
 def test_a_carried_state_joins_two_halves(entry: Entry) -> None:
     layer = Recurrent(build(entry), 2)
     x = torch.randn(2, 6, 3).double()

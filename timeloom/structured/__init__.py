@@ -1,7 +1,18 @@
 """Outputs that depend on each other, all through one chain."""
 
 from timeloom.structured.crf import CRF
+from timeloom.structured.hmm import HMM, Categorical, Gaussian, scaled_likelihoods
 from timeloom.structured.margin import StructuredPerceptron, StructuredSVM
 from timeloom.structured.output import ChainOutput, tag_rules
 
-__all__ = ["CRF", "ChainOutput", "StructuredPerceptron", "StructuredSVM", "tag_rules"]
+__all__ = [
+    "CRF",
+    "HMM",
+    "Categorical",
+    "ChainOutput",
+    "Gaussian",
+    "StructuredPerceptron",
+    "StructuredSVM",
+    "scaled_likelihoods",
+    "tag_rules",
+]

@@ -1,0 +1,161 @@
+"""The hidden Markov model against hmmlearn, against counting by hand, and where it must refuse."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from timeloom.core import ShapeError, UsageError
+from timeloom.structured import HMM, Categorical, Gaussian, scaled_likelihoods
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from hmmlearn import hmm as hmmlearn
+
+
+def shares(*sizes: int, seed: int = 0) -> Tensor:
+    drawn = torch.rand(sizes, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.1
+    return drawn / drawn.sum(-1, keepdim=True)
+
+
+def sequences(*lengths: int, symbols: int = 0, features: int = 2) -> list[Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    if symbols:
+        return [torch.randint(symbols, (n,), generator=draw) for n in lengths]
+    return [torch.randn(n, features, generator=draw, dtype=torch.float64) * 2 for n in lengths]
+
+
+def pair(kind: str, K: int = 3) -> tuple[HMM, Any, list[Tensor]]:
+    """The same model here and there, and sequences for both."""
+    start, transitions = shares(K, seed=1), shares(K, K, seed=2)
+    if kind == "categorical":
+        observed, table = sequences(30, 12, 1, symbols=5), shares(K, 5, seed=3)
+        theirs = hmmlearn.CategoricalHMM(n_components=K, init_params="", n_iter=20, tol=0, implementation="log")
+        theirs.emissionprob_ = table.numpy().copy()
+        emission: Any = Categorical(table)
+    else:
+        observed = sequences(40, 25, 9)
+        means = torch.randn(K, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+        theirs = hmmlearn.GaussianHMM(
+            n_components=K,
+            covariance_type=kind,
+            init_params="",
+            n_iter=20,
+            tol=0,
+            implementation="log",
+            covars_prior=0,
+            covars_weight=-K if kind == "full" else 1,
+            min_covar=0,
+        )
+        covariances = torch.ones(K, 2).double() if kind == "diag" else torch.eye(2).double().expand(K, 2, 2).clone()
+        theirs.means_, theirs.covars_ = means.numpy().copy(), covariances.numpy().copy()
+        emission = Gaussian(means, covariances, floor=0.0)
+    theirs.startprob_, theirs.transmat_ = start.numpy().copy(), transitions.numpy().copy()
+    return HMM(start, transitions, emission), theirs, observed
+
+
+def joined(observed: list[Tensor]) -> tuple[np.ndarray, list[int]]:
+    together = torch.cat(observed).numpy()
+    return (together[:, None] if together.ndim == 1 else together), [len(o) for o in observed]
+
+
+@pytest.mark.parametrize("kind", ["categorical", "diag", "full"])
+def test_likelihood_and_viterbi_are_those_of_hmmlearn(kind: str) -> None:
+    ours, theirs, observed = pair(kind)
+    data, lengths = joined(observed)
+    total = sum(float(ours.log_likelihood(o[None])) for o in observed)
+    assert total == pytest.approx(theirs.score(data, lengths), rel=1e-9)
+    logs, states = theirs.decode(data, lengths)
+    found = [ours.viterbi(o[None]) for o in observed]
+    assert sum(float(score) for _, score in found) == pytest.approx(logs, rel=1e-9)
+    assert torch.cat([path[0] for path, _ in found]).tolist() == states.tolist()
+    marginals = torch.cat([ours.chain(o[None]).marginals()[0] for o in observed])
+    np.testing.assert_allclose(marginals.numpy(), theirs.predict_proba(data, lengths), atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["categorical", "diag", "full"])
+def test_baum_welch_goes_where_hmmlearn_goes(kind: str) -> None:
+    ours, theirs, observed = pair(kind)
+    data, lengths = joined(observed)
+    learned, said = ours.baum_welch(observed, rounds=5, tolerance=-1)
+    assert len(said) == 6
+    assert all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(said))
+    theirs.n_iter = 5
+    theirs.tol = -1e9
+    theirs.fit(data, lengths)
+    np.testing.assert_allclose(theirs.monitor_.history, said[:5], rtol=1e-8)
+    np.testing.assert_allclose(learned.transitions.numpy(), theirs.transmat_, atol=1e-7)
+    np.testing.assert_allclose(learned.start.numpy(), theirs.startprob_, atol=1e-7)
+    if isinstance(learned.emission, Categorical):
+        np.testing.assert_allclose(learned.emission.probabilities.numpy(), theirs.emissionprob_, atol=1e-7)
+    else:
+        assert isinstance(learned.emission, Gaussian)
+        np.testing.assert_allclose(learned.emission.means.numpy(), theirs.means_, atol=1e-6)
+
+
+def test_counting_with_smoothing_by_hand() -> None:
+    observed = [torch.tensor([0, 1, 1]), torch.tensor([2])]
+    states = [torch.tensor([0, 0, 1]), torch.tensor([1])]
+    model = HMM.counted(observed, states, Categorical(torch.full((2, 3), 1 / 3)), smoothing=1.0)
+    # Begins: state 0 once, 1 once. Moves: 0→0, 0→1. State 0 makes 0 and 1, state 1 makes 1 and 2. One more of each.
+    torch.testing.assert_close(model.start, torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(model.transitions, torch.tensor([[0.5, 0.5], [0.5, 0.5]]))
+    assert isinstance(model.emission, Categorical)
+    torch.testing.assert_close(model.emission.probabilities, torch.tensor([[2.0, 2, 1], [1, 2, 2]]) / 5)
+    without = HMM.counted(observed, states, Categorical(torch.full((2, 3), 1 / 3)), smoothing=0.0)
+    torch.testing.assert_close(without.transitions, torch.tensor([[0.5, 0.5], [0.5, 0.5]]))  # state 1: never left
+
+
+def test_alignment_is_the_best_of_all_ways_through() -> None:
+    K, T = 3, 7
+    model = HMM(shares(K, seed=1), shares(K, K, seed=2), Categorical(shares(K, 4, seed=3)))
+    observed, states = sequences(T, symbols=4)[0], torch.tensor([2, 0, 0, 1])
+    found = model.align(observed, states)
+    emission = model.emission.log_prob(observed[None])[0]
+
+    def score(ends: tuple[int, ...]) -> float:
+        places = [sum(t >= end for end in ends) for t in range(T)]
+        path = states[torch.tensor(places)]
+        moves = model.transitions[path[:-1], path[1:]].log().sum()
+        return float(model.start[path[0]].log() + moves + emission[torch.arange(T), path].sum())
+
+    best = max(itertools.combinations(range(1, T), len(states) - 1), key=score)
+    assert found.tolist() == [sum(t >= end for end in best) for t in range(T)]
+    with pytest.raises(UsageError, match="every path of sentence 0"):
+        model.align(observed[:3], states)
+
+
+def test_a_networks_posteriors_over_the_priors() -> None:
+    posteriors, priors = torch.softmax(torch.randn(2, 5, 3), -1), torch.tensor([0.5, 0.3, 0.2])
+    torch.testing.assert_close(scaled_likelihoods(posteriors.log(), priors), (posteriors / priors).log())
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Categorical(torch.ones(2, 3)), UsageError, "are no probabilities"),
+        (
+            lambda: HMM(torch.ones(1), torch.ones(1, 1), Categorical(torch.full((2, 3), 1 / 3))),
+            ShapeError,
+            "do not fit an emission of 2 states",
+        ),
+        (lambda: Gaussian(torch.zeros(2, 3), torch.ones(2)), ShapeError, "Give one covariance for each state"),
+        (lambda: Categorical(torch.ones(1, 1)).log_prob(torch.tensor([[1]])), UsageError, "lie between 1 and 1"),
+        (lambda: Categorical(torch.ones(1, 1)).log_prob(torch.tensor([[1.0]])), ShapeError, "wanted integers"),
+        (lambda: Gaussian(torch.zeros(2, 3), torch.ones(2, 3)).log_prob(torch.zeros(1, 3)), ShapeError, "D=3"),
+        (
+            lambda: HMM.counted([torch.tensor([0])], [torch.tensor([0, 0])], Categorical(torch.ones(1, 1))),
+            UsageError,
+            "sequence 0 has 1 steps and 2 states",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
