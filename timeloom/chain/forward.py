@@ -54,24 +54,29 @@ def forward_cell(tags: int, dtype: torch.dtype, device: torch.device) -> Forward
 
 def log_sums(
     emissions: Tensor, transitions: Tensor, start: Tensor, lengths: Tensor
-) -> tuple[Tensor, ForwardCell.State, ForwardCell.State]:
-    """The sums that each step emits (T - 1, B, K), and the State after each step, (T, B, ...), and after the last."""
-    B, T, K = emissions.shape
-    cell = forward_cell(K, emissions.dtype, emissions.device)
+) -> tuple[Tensor, ForwardCell.State]:
+    """The sums that each step emits (T - 1, B, K), and the State after the last."""
+    begin, x, lengths = begun(emissions, start, lengths)
+    if len(x) == 0:
+        return x, begin
+    return scan(cell_for(emissions), x, begin, lengths=lengths, parameters={"transitions": transitions})
+
+
+def begun(emissions: Tensor, start: Tensor, lengths: Tensor) -> tuple[ForwardCell.State, Tensor, Tensor]:
+    """The State after the first step, the emissions of the others (T - 1, B, K), and how many of these there are."""
     first = emissions[:, 0] + start
     most = first.detach().amax(-1, keepdim=True)
     most = torch.where(most == -torch.inf, 0.0, most)
-    begin = cell.State(first - most, most)
-    if T == 1:
-        return emissions.new_empty(0, B, K), begin, cell.State(*(field[None] for field in begin))
-    x, lengths = emissions[:, 1:].transpose(0, 1), (lengths - 1).clamp(min=0)
-    sums, last, states = scan(cell, x, begin, lengths=lengths, all_states=True, parameters={"transitions": transitions})
-    return sums, last, cell.State(*(torch.cat([a[None], b]) for a, b in zip(begin, states, strict=True)))
+    return ForwardCell.State(first - most, most), emissions[:, 1:].transpose(0, 1), (lengths - 1).clamp(min=0)
+
+
+def cell_for(emissions: Tensor) -> ForwardCell:
+    return forward_cell(emissions.shape[-1], emissions.dtype, emissions.device)
 
 
 def log_partition(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
     """log of the sum over all paths, (B,); arguments as for `fold`, transitions (K, K)."""
-    sums, last, _ = log_sums(emissions, transitions, start, lengths)
+    sums, last = log_sums(emissions, transitions, start, lengths)
     found = last.total[:, 0] + log_sum(last.alpha + end, -1)
     rows = doubtful(sums.detach(), emissions, transitions, start, lengths)
     if rows is not None:
@@ -82,8 +87,13 @@ def log_partition(emissions: Tensor, transitions: Tensor, start: Tensor, end: Te
 
 def log_alphas(emissions: Tensor, transitions: Tensor, start: Tensor, lengths: Tensor) -> Tensor:
     """log of the sum over all paths to each tag of each step (B, T, K), up to one number for each step."""
-    sums, _, states = log_sums(emissions, transitions, start, lengths)
-    alphas = states.alpha.transpose(0, 1)
+    begin, x, rest = begun(emissions, start, lengths)
+    if len(x) == 0:
+        return begin.alpha.unsqueeze(1)
+    sums, _, states = scan(
+        cell_for(emissions), x, begin, lengths=rest, all_states=True, parameters={"transitions": transitions}
+    )
+    alphas = torch.cat([begin.alpha[None], states.alpha]).transpose(0, 1)
     rows = doubtful(sums.detach(), emissions, transitions, start, lengths)
     if rows is not None:
         kept = Alphas()

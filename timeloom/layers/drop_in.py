@@ -25,62 +25,51 @@ NAMES = {  # of torch.nn, for those of our cells
 }
 
 
-class RNN(nn.RNN):
-    """`torch.nn.RNN` by the fused loop; torch's own on other devices, and for other types than float32 and float64.
+class InPlace(nn.RNNBase):
+    """What makes one of torch.nn's layers ours."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        refuse_ours(kwargs, type(self))
+        super().__init__(*args, **kwargs)
+        prepare(self)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return forward(self, input, hx, super().forward)
+
+    __call__ = nn.Module.__call__
+
+
+class RNN(InPlace, nn.RNN):
+    """`torch.nn.RNN` by the fused loop; torch's own on other devices, for other types than float32 and float64, and
+    while torch.jit traces.
 
     Arguments, shapes and defaults are those of torch.nn.RNN (batch_first=False). For zoneout, locked dropout, a
     learned initial state and the like build `Recurrent(ElmanCell(...))`, which is batch first.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        refuse_ours(kwargs, "RNN", "ElmanCell")
-        super().__init__(*args, **kwargs)
-        prepare(self)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        return forward(self, input, hx, super().forward)
-
-    __call__ = nn.Module.__call__
-
-
-class GRU(nn.GRU):
-    """`torch.nn.GRU` by the fused loop; torch's own on other devices, and for other types than float32 and float64.
+class GRU(InPlace, nn.GRU):
+    """`torch.nn.GRU` by the fused loop; torch's own on other devices, for other types than float32 and float64, and
+    while torch.jit traces.
 
     Arguments, shapes and defaults are those of torch.nn.GRU (batch_first=False). For zoneout, locked dropout, a
     learned initial state and the like build `Recurrent(GRUCell(...))`, which is batch first.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        refuse_ours(kwargs, "GRU", "GRUCell")
-        super().__init__(*args, **kwargs)
-        prepare(self)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        return forward(self, input, hx, super().forward)
-
-    __call__ = nn.Module.__call__
-
-
-class LSTM(nn.LSTM):
-    """`torch.nn.LSTM` by the fused loop; torch's own on other devices, and for other types than float32 and float64.
+class LSTM(InPlace, nn.LSTM):
+    """`torch.nn.LSTM` by the fused loop; torch's own on other devices, for other types than float32 and float64, and
+    while torch.jit traces.
 
     Arguments, shapes and defaults are those of torch.nn.LSTM (batch_first=False). For zoneout, locked dropout, a
     learned initial state and the like build `Recurrent(LSTMCell(...))`, which is batch first.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        refuse_ours(kwargs, "LSTM", "LSTMCell")
-        super().__init__(*args, **kwargs)
-        prepare(self)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        return forward(self, input, hx, super().forward)
-
-    __call__ = nn.Module.__call__
-
-
-def refuse_ours(options: dict[str, Any], name: str, cell: str) -> None:
+def refuse_ours(options: dict[str, Any], kind: type[nn.RNNBase]) -> None:
     """Raise a UsageError for an option that torch.nn's layers lack and `Recurrent` has."""
+    name = next(base.__name__ for base in (nn.RNN, nn.GRU, nn.LSTM) if issubclass(kind, base))
+    cell = "ElmanCell" if name == "RNN" else f"{name}Cell"
     torchs = inspect.signature(nn.RNNBase.__init__).parameters
     for option in options:
         if option in inspect.signature(Recurrent.__init__).parameters and option not in torchs:

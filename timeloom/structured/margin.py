@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from timeloom.core import UsageError
+from timeloom.core import UsageError, step_mask
 from timeloom.structured.output import ChainOutput, Rules, for_each_step
 
 
@@ -58,9 +58,8 @@ class StructuredSVM(ChainOutput):
 
     def cost(self, tags: Tensor, found: Tensor, lengths: Tensor | None = None) -> Tensor:
         """What the found tags (B, T) cost where the others are right, (B,)."""
-        inside = tags.new_ones(tags.shape, dtype=torch.bool)
-        if lengths is not None:
-            inside = torch.arange(tags.shape[1], device=tags.device) < lengths[:, None]
+        T = tags.shape[1]
+        inside = step_mask(tags.new_full((len(tags),), T) if lengths is None else lengths, T)
         costs = self.costs[torch.where(inside, tags, 0), torch.where(inside, found, 0)]
         return torch.where(inside, costs, 0.0).sum(1)
 
