@@ -192,10 +192,10 @@ def test_without_valid_and_with_test(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_flags_and_hyphens(tmp_path: Path) -> None:
     corpus = write_conll(tmp_path / "corpus.conll")
     words = ["train", "tag", "--train", str(corpus), "--out", str(tmp_path / "m"), "--epochs", "1", "--quiet"]
-    flags = ["--hidden-size", "8", "--characters", "--no-bidirectional", "--clip-norm", "null"]
+    flags = ["--hidden-size", "8", "--characters", "cnn", "--no-bidirectional", "--clip-norm", "null"]
     assert main([*words, *flags]) == 0
     config = json.loads((tmp_path / "m" / "config.json").read_text())
-    assert config["model"]["characters"] is True
+    assert config["model"]["characters"] == "cnn"
     assert config["model"]["bidirectional"] is False
     assert config["training"]["clip_norm"] is None
 

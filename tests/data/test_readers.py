@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ def pairs(sentences: list[Sentence]) -> list[tuple[tuple[str, ...], tuple[str, .
     return [(sentence.tokens, sentence.tags) for sentence in sentences]
 
 
-def refused(path: Path, format: str = "guess", **columns: int) -> str:
+def refused(path: Path, format: str = "guess", **columns: Any) -> str:
     with pytest.raises(DataError) as error:
         read_tagged(path, format, **columns)
     return str(error.value).replace(f"{path.parent}/", "")

@@ -13,9 +13,9 @@ from tests.corpora import sentences
 from timeloom.core import ModelError
 from timeloom.tasks.folder import as_json, read_model, write_model
 from timeloom.tasks.tagging import Tagger, TaggerOptions
-from timeloom.tasks.tagging.training import collect_vocabulary
+from timeloom.tasks.tagging.data import collect_vocabulary
 
-SMALL = TaggerOptions(hidden_size=8, embedding_size=8, characters=True)
+SMALL = TaggerOptions(hidden_size=8, embedding_size=8, characters="recurrent")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def saved(tmp_path: Path) -> tuple[Tagger, Path]:
 def test_saved_and_loaded_is_the_same(saved: tuple[Tagger, Path]) -> None:
     tagger, path = saved
     loaded = timeloom.load(path)
-    batch = tagger.encode([s.tokens for s in sentences()])
+    batch = tagger.encode(sentences())
     torch.testing.assert_close(loaded(batch), tagger(batch), rtol=0, atol=0)
     assert loaded.config() == tagger.config()
     assert not loaded.training
@@ -50,7 +50,7 @@ def test_the_hubs_mixin_reads_the_folder(saved: tuple[Tagger, Path], tmp_path: P
         pass
 
     tagger, path = saved
-    batch = tagger.encode([s.tokens for s in sentences()])
+    batch = tagger.encode(sentences())
     pulled = HubTagger.from_pretrained(str(path))
     torch.testing.assert_close(pulled.eval()(batch), tagger(batch), rtol=0, atol=0)
     pulled.save_pretrained(tmp_path / "pushed")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from tests.corpora import TWENTY, sentences, write_conll
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
-from timeloom.data import UNKNOWN, chunks, travel_corpus
+from timeloom.data import UNKNOWN, Sentence, chunks, travel_corpus
 from timeloom.tasks import load
 from timeloom.tasks.folder import write_model
 from timeloom.tasks.tagging import (
@@ -23,7 +23,8 @@ from timeloom.tasks.tagging import (
     score_tagger,
     train_tagger,
 )
-from timeloom.tasks.tagging.training import TaggingProblem, collect_vocabulary
+from timeloom.tasks.tagging.data import collect_vocabulary
+from timeloom.tasks.tagging.training import TaggingProblem
 from timeloom.train import TrainingOptions, Watch, fit, score_chunks
 
 SMALL = TaggerOptions(hidden_size=16, embedding_size=16, dropout=0.0, word_dropout=0.0)
@@ -34,13 +35,13 @@ def made(options: TaggerOptions = SMALL) -> Tagger:
     torch.manual_seed(3)
     vocabulary, counts = collect_vocabulary(sentences(), options, 1)
     tagger = Tagger(options, vocabulary)
-    tagger.word_counts = torch.tensor(counts, dtype=torch.float32)
+    tagger.word_vectors.counts = torch.tensor(counts, dtype=torch.float32)
     return tagger
 
 
-@pytest.mark.parametrize("characters", [False, True])
+@pytest.mark.parametrize("characters", ["none", "recurrent", "cnn"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "elman", "jordan", "scrn", "sru"])
-def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters: bool) -> None:
+def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters) -> None:
     options = replace(SMALL, cell=cell, characters=characters)
     tagger = made(options)
     fit(tagger, TaggingProblem(tagger, sentences(), sentences(), QUICK), QUICK, tmp_path)
@@ -65,7 +66,7 @@ def test_outputs_over_a_chain_memorise_and_are_saved(tmp_path: Path, output) -> 
 
 @pytest.mark.parametrize("output", ["softmax", "crf"])
 def test_a_sentence_is_tagged_alone_as_in_company(output) -> None:
-    tagger = made(replace(SMALL, characters=True, output=output)).double().eval()
+    tagger = made(replace(SMALL, characters="recurrent", output=output)).double().eval()
     tokens = [s.tokens for s in sentences()]
     together = tagger(tagger.encode(tokens))
     for row, sentence in enumerate(tokens):
@@ -85,7 +86,7 @@ def test_probabilities_agree_with_the_tags() -> None:
 
 def test_loss_is_the_mean_over_tagged_steps() -> None:
     tagger = made().eval()
-    batch = tagger.encode([["fly", "to", "Oslo"], ["Rome"]], [["O", "O", "B-to"], ["B-never-seen"]])
+    batch = tagger.encode([Sentence(("fly", "to", "Oslo"), ("O", "O", "B-to")), Sentence(("Rome",), ("B-never-seen",))])
     log_probabilities = F.log_softmax(tagger(batch), dim=-1)
     ids = [tagger.tags.index(tag) for tag in ("O", "O", "B-to")]
     by_hand = -sum(log_probabilities[0, step, tag] for step, tag in enumerate(ids)) / 3
@@ -96,7 +97,7 @@ def test_rare_words_are_hidden_more_often() -> None:
     tagger = made(replace(SMALL, word_dropout=1.0)).train()
     batch = tagger.encode([["Oslo"] * 2000, ["thanks"] * 2000])
     seen: list[torch.Tensor] = []
-    tagger.embedding.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    tagger.word_vectors.embedding.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
     tagger(batch)
     hidden = (seen[0] == tagger.words.ids[UNKNOWN]).double().mean(-1)
     counts = [sum(words.split().count(word) for words, _ in TWENTY) for word in ("Oslo", "thanks")]
@@ -124,7 +125,7 @@ class BagOfWords(nn.Module):
         self.layers = nn.Sequential(nn.Linear(2 * E, 128), nn.ReLU(), nn.Linear(128, len(tagger.tags)))
 
     def forward(self, batch) -> torch.Tensor:
-        vectors = self.tagger.embedding(batch.words.data)
+        vectors = self.tagger.word_vectors.embedding(batch.words.data)
         real = batch.words.mask()[..., None]
         mean = (vectors * real).sum(1, keepdim=True) / real.sum(1, keepdim=True)
         return self.layers(torch.cat([vectors, mean.expand_as(vectors) * self.context], dim=-1))

@@ -27,5 +27,5 @@ def run(argv: Sequence[str]) -> int:
     scores, notes = evaluate_tagger(load(options.model), options.file, options_of(TaggedFile, options))
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    print(json.dumps(scores.as_dict(), ensure_ascii=False) if options.json else scores.chunks.report())
+    print(json.dumps(scores.as_dict(), ensure_ascii=False) if options.json else scores.report())
     return 0

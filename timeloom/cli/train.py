@@ -11,15 +11,8 @@ from pathlib import Path
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
 from timeloom.tasks.folder import run_options, training_folder
-from timeloom.tasks.tagging import (
-    RUN,
-    TaggedFile,
-    TaggerOptions,
-    TaggingData,
-    TaggingRun,
-    recall_run,
-    train_tagger,
-)
+from timeloom.tasks.runs import RUN, recall_run
+from timeloom.tasks.tagging import TaggedFile, TaggerOptions, TaggingData, TaggingRun, train_tagger
 from timeloom.train import Interrupted, NotesWatch, TerminalWatch, TrainingOptions
 
 TASKS = {"tag": "one tag for each word, as chunks: slots, names, phrases"}
@@ -102,7 +95,7 @@ def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:
 def tell_result(result: TaggingRun) -> None:
     progress = result.progress
     if result.test is not None:
-        print(result.test.chunks.report())
+        print(result.test.report())
     row = progress.history[progress.best_epoch]
     print(
         f"best of {len(progress.history)} epochs: {progress.best_epoch + 1}, "

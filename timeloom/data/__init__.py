@@ -1,7 +1,7 @@
 """Sentences, their tags, the files they come in, their numbers and their batches."""
 
 from timeloom.data.batching import epoch_batches, evaluation_batches
-from timeloom.data.readers import TAGGED_FORMATS, UNTAGGED_FORMATS, read_tagged, read_untagged
+from timeloom.data.readers import TAGGED_FORMATS, UNTAGGED_FORMATS, read_tagged, read_untagged, read_vectors
 from timeloom.data.sentence import Sentence
 from timeloom.data.tags import (
     SCHEMES,
@@ -37,6 +37,7 @@ __all__ = [
     "normalise",
     "read_tagged",
     "read_untagged",
+    "read_vectors",
     "to_bio",
     "travel_corpus",
     "write_travel_corpus",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Sentence:
     """The tokens of one sentence with, where the file has them, one tag for each and a label for the whole.
 
+    `features` are further columns of the file, each with one symbol for each token: parts of speech, for instance.
     `tags` are BIO once `timeloom.data.tags.normalise` has seen them; until then they are as the file wrote them.
     `line` is the number (from 1) of the line the first token stands on, for messages; `vertical` says that the file
     gives every token a line of its own.
@@ -19,6 +20,7 @@ class Sentence:
     label: str | None = None
     line: int | None = None
     vertical: bool = False
+    features: tuple[tuple[str, ...], ...] = ()
 
     def line_of(self, position: int) -> int | None:
         """The line that the token at `position` (from 0) stands on."""

@@ -24,7 +24,9 @@ from timeloom.layers.named import (
     MinLSTM,
     PeepholeLSTM,
 )
+from timeloom.layers.pooling import Pool, Pooling
 from timeloom.layers.recurrent import Recurrent, detached
+from timeloom.layers.spelling import ConvolutionalSpeller, RecurrentSpeller, Speller
 
 __all__ = [
     "GRU",
@@ -40,6 +42,7 @@ __all__ = [
     "CfC",
     "Clockwork",
     "CoRNN",
+    "ConvolutionalSpeller",
     "CoupledLSTM",
     "Elman",
     "GRUResetBefore",
@@ -50,7 +53,11 @@ __all__ = [
     "MinGRU",
     "MinLSTM",
     "PeepholeLSTM",
+    "Pool",
+    "Pooling",
     "Recurrent",
+    "RecurrentSpeller",
+    "Speller",
     "describe",
     "detached",
     "references",

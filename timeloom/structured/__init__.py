@@ -2,6 +2,7 @@
 
 from timeloom.structured.crf import CRF
 from timeloom.structured.hmm import HMM, Categorical, Gaussian, scaled_likelihoods
+from timeloom.structured.hybrid import HMMHybrid
 from timeloom.structured.margin import StructuredPerceptron, StructuredSVM
 from timeloom.structured.output import ChainOutput, tag_rules
 
@@ -11,6 +12,7 @@ __all__ = [
     "Categorical",
     "ChainOutput",
     "Gaussian",
+    "HMMHybrid",
     "StructuredPerceptron",
     "StructuredSVM",
     "scaled_likelihoods",

@@ -35,6 +35,7 @@ class StructuredSVM(ChainOutput):
         outside: The number of the tag for outside, where there is one.
         missed: Cost of a chunk's word that is called outside.
         invented: Cost of an outside word that is put into a chunk.
+        factors: (K,) how many times as much each tag's words cost when they are called anything else; 1 without.
     """
 
     costs: Tensor
@@ -46,6 +47,7 @@ class StructuredSVM(ChainOutput):
         outside: int | None = None,
         missed: float = 1.0,
         invented: float = 1.0,
+        factors: Tensor | None = None,
     ):
         super().__init__(tags, rules)
         if min(missed, invented) < 0:
@@ -54,6 +56,10 @@ class StructuredSVM(ChainOutput):
         if outside is not None:
             costs[:, outside], costs[outside] = missed, invented
             costs[outside, outside] = 0
+        if factors is not None:
+            if factors.shape != (tags,) or not (factors >= 0).all():
+                raise UsageError(f"StructuredSVM: factors are {factors.tolist()}, wanted {tags} of 0 or more")
+            costs = costs * factors[:, None]
         self.register_buffer("costs", costs, persistent=False)
 
     def cost(self, tags: Tensor, found: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -13,7 +13,7 @@ token. `#begin document` and `#end document` are comments, and lines that begin 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from timeloom.core import DataError, UsageError
@@ -27,7 +27,9 @@ Block = list[tuple[int, list[str]]]
 """The lines between two empty ones: number and columns of each."""
 
 
-def tagged_conll(lines: Lines, path: Path, token_column: int = 0, tag_column: int = -1) -> Iterator[Sentence]:
+def tagged_conll(
+    lines: Lines, path: Path, token_column: int = 0, tag_column: int = -1, feature_columns: Sequence[int] = ()
+) -> Iterator[Sentence]:
     """Sentences with tags. A line with fewer or more columns than the first is a DataError with file and line."""
     width: int | None = None
     for block in blocks(lines):
@@ -45,9 +47,11 @@ def tagged_conll(lines: Lines, path: Path, token_column: int = 0, tag_column: in
                     path,
                     number,
                 )
-        if width < 2 or not all(-width <= column < width for column in (token_column, tag_column)):
+        wanted = (token_column, tag_column, *feature_columns)
+        if width < 2 or not all(-width <= column < width for column in wanted):
+            listed = "".join(f", a feature in column {column}" for column in feature_columns)
             raise DataError(
-                f"{width} columns, wanted a token in column {token_column} and a tag in column {tag_column} "
+                f"{width} columns, wanted a token in column {token_column} and a tag in column {tag_column}{listed} "
                 "(counted from 0; -1 is the last).\n"
                 f"  the line: {shortened(' '.join(block[0][1]))}\n"
                 "  Name the right columns, or read the file as untagged text.",
@@ -56,20 +60,29 @@ def tagged_conll(lines: Lines, path: Path, token_column: int = 0, tag_column: in
             )
         if token_column % width == tag_column % width:
             raise UsageError(f"column {token_column} cannot hold both the tokens and the tags")
+        if tag_column % width in {column % width for column in feature_columns}:
+            raise UsageError(f"column {tag_column} holds the tags, which are to be found and cannot be a feature")
         tokens, tags = zip(*[(fields[token_column], fields[tag_column]) for _, fields in block], strict=True)
-        yield Sentence(tokens, tags, line=block[0][0], vertical=True)
+        yield Sentence(tokens, tags, None, block[0][0], True, features_of(block, feature_columns))
 
 
-def untagged_conll(lines: Lines, name: str | Path, token_column: int) -> Iterator[Sentence]:
-    """Sentences of one column; the others are not looked at. A line without that column: DataError."""
+def untagged_conll(
+    lines: Lines, name: str | Path, token_column: int, feature_columns: Sequence[int] = ()
+) -> Iterator[Sentence]:
+    """Sentences of one column, and features of others. A line without one of these columns: DataError."""
     for block in blocks(lines):
         block = without_comments(block, width_of(block), tag_column=None)
         if block:
             for number, fields in block:
-                if not -len(fields) <= token_column < len(fields):
-                    raise DataError(f"{len(fields)} columns, so there is no column {token_column}", name, number)
+                for column in (token_column, *feature_columns):
+                    if not -len(fields) <= column < len(fields):
+                        raise DataError(f"{len(fields)} columns, so there is no column {column}", name, number)
             tokens = tuple(fields[token_column] for _, fields in block)
-            yield Sentence(tokens, line=block[0][0], vertical=True)
+            yield Sentence(tokens, None, None, block[0][0], True, features_of(block, feature_columns))
+
+
+def features_of(block: Block, feature_columns: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(fields[column] for _, fields in block) for column in feature_columns)
 
 
 def blocks(lines: Lines) -> Iterator[Block]:

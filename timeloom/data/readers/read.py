@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -20,7 +20,13 @@ TAGGED_FORMATS = ("guess", "conll", "folder", "jsonlines", "lines")
 UNTAGGED_FORMATS = ("guess", "conll", "folder", "jsonlines", "lines", "text")
 
 
-def read_tagged(path: str | Path, format: str = "guess", token_column: int = 0, tag_column: int = -1) -> list[Sentence]:
+def read_tagged(
+    path: str | Path,
+    format: str = "guess",
+    token_column: int = 0,
+    tag_column: int = -1,
+    feature_columns: Sequence[int] = (),
+) -> list[Sentence]:
     """All sentences of a file (.gz too) or a folder, each with tags as they are written there.
 
     Args:
@@ -28,6 +34,7 @@ def read_tagged(path: str | Path, format: str = "guess", token_column: int = 0, 
         format: One of TAGGED_FORMATS; "guess" looks at the content.
         token_column: For "conll", the column of the tokens, counted from 0.
         tag_column: For "conll", the column of the tags; -1 is the last.
+        feature_columns: For "conll", the columns of features of the tokens.
 
     Raises:
         DataError: with file and line, for whatever is not as the format has it; also for a file without a sentence.
@@ -43,33 +50,51 @@ def read_tagged(path: str | Path, format: str = "guess", token_column: int = 0, 
         if format == "guess":
             format = guess_tagged(lines, path, tag_column)
         if format == "conll":
-            sentences = list(tagged_conll(lines, path, token_column, tag_column))
+            sentences = list(tagged_conll(lines, path, token_column, tag_column, feature_columns))
         else:
             sentences = list({"jsonlines": tagged_json, "lines": tagged_lines}[format](lines, path))
     if not sentences:
         raise DataError("there is no sentence in it", path)
+    if feature_columns and not sentences[0].features:
+        raise no_features(path)
     return sentences
 
 
 def read_untagged(
-    source: str | Path | IO[str] | IO[bytes], format: str = "guess", token_column: int = 0
+    source: str | Path | IO[str] | IO[bytes],
+    format: str = "guess",
+    token_column: int = 0,
+    feature_columns: Sequence[int] = (),
 ) -> Iterator[Sentence]:
     """Sentences without tags, one by one as they come, from a file (.gz too), a folder or an open stream.
 
     "text" has one sentence a line, its tokens parted by blanks; empty lines are skipped. "conll" has one token a line,
-    in the column `token_column`; "lines" has tokens before a tab, and tags behind it that are not looked at. A file
-    without a sentence is a DataError; a stream that brings none has simply ended.
+    in the column `token_column`, and features of it in the columns `feature_columns`; "lines" has tokens before a tab,
+    and tags behind it that are not looked at. A file without a sentence is a DataError; a stream that brings none has
+    simply ended.
     """
     check_format(format, UNTAGGED_FORMATS)
     count = 0
-    for sentence in untagged(source, format, token_column):
+    for sentence in untagged(source, format, token_column, feature_columns):
         count += 1
+        if feature_columns and not sentence.features:
+            raise no_features(source if isinstance(source, str | Path) else getattr(source, "name", "<stream>"))
         yield sentence
     if count == 0 and isinstance(source, str | Path):
         raise DataError("there is no sentence in it", source)
 
 
-def untagged(source: str | Path | IO[str] | IO[bytes], format: str, token_column: int) -> Iterator[Sentence]:
+def no_features(path: str | Path) -> DataError:
+    return DataError(
+        "features of tokens were wanted, and only CoNLL columns have them.\n"
+        "  Give the file in columns, or say --format conll if it is.",
+        path,
+    )
+
+
+def untagged(
+    source: str | Path | IO[str] | IO[bytes], format: str, token_column: int, feature_columns: Sequence[int]
+) -> Iterator[Sentence]:
     if isinstance(source, str | Path) and (format == "folder" or (format == "guess" and Path(source).is_dir())):
         return untagged_folder(Path(source))
     if format == "folder":
@@ -84,7 +109,7 @@ def untagged(source: str | Path | IO[str] | IO[bytes], format: str, token_column
         return untagged_json(lines, name)
     if format == "lines":
         return untagged_text((number, line.partition("\t")[0]) for number, line in lines)
-    return untagged_conll(lines, name, token_column) if format == "conll" else untagged_text(lines)
+    return untagged_conll(lines, name, token_column, feature_columns) if format == "conll" else untagged_text(lines)
 
 
 def untagged_text(lines: Lines) -> Iterator[Sentence]:

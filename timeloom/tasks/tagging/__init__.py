@@ -1,12 +1,14 @@
 """Sequence tagging: one tag for each word of a sentence (slots, chunks, names, parts of speech)."""
 
+from timeloom.tasks.tagging.data import TaggingData
 from timeloom.tasks.tagging.evaluation import TaggingScores, evaluate_tagger, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
-from timeloom.tasks.tagging.model import Tagger, TaggerOptions, load_tagger
-from timeloom.tasks.tagging.training import RUN, TaggingData, TaggingRun, recall_run, train_tagger
+from timeloom.tasks.tagging.model import Tagged, Tagger, load_tagger
+from timeloom.tasks.tagging.options import TaggerOptions
+from timeloom.tasks.tagging.training import TaggingRun, train_tagger
 
 __all__ = [
-    "RUN",
+    "Tagged",
     "TaggedFile",
     "Tagger",
     "TaggerOptions",
@@ -15,7 +17,6 @@ __all__ = [
     "TaggingScores",
     "evaluate_tagger",
     "load_tagger",
-    "recall_run",
     "score_tagger",
     "train_tagger",
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from timeloom.data import Sentence, chunks
@@ -15,17 +15,50 @@ from timeloom.train import ChunkScores, score_chunks
 
 @dataclass(frozen=True)
 class TaggingScores:
-    """The scores of one file, and the tags in it that the tagger has never seen and so cannot give."""
+    """The scores of one file, and what in it the tagger has never seen: tags and labels, which it cannot give, and how
+    many of the words."""
 
     chunks: ChunkScores
     sentences: int
     correct_sentences: int
     unknown_tags: dict[str, int]
+    unknown_words: int = 0
+    labelled: int = 0  # sentences with a label, of a tagger that gives labels
+    correct_labels: int = 0
+    correct_frames: int = 0  # label and all tags
+    unknown_labels: dict[str, int] = field(default_factory=dict)
 
     @property
     def sentence_accuracy(self) -> float:
         """Share of sentences with every tag right, in percent."""
         return 100.0 * self.correct_sentences / self.sentences if self.sentences else 0.0
+
+    def labels_as_dict(self) -> dict[str, object]:
+        return {
+            "labelled": self.labelled,
+            "label_accuracy": round(self.label_accuracy, 2),
+            "frame_accuracy": round(self.frame_accuracy, 2),
+            "unknown_labels": self.unknown_labels,
+        }
+
+    @property
+    def label_accuracy(self) -> float:
+        """Share of labelled sentences whose label is right, in percent."""
+        return 100.0 * self.correct_labels / self.labelled if self.labelled else 0.0
+
+    @property
+    def frame_accuracy(self) -> float:
+        """Share of labelled sentences whose label and tags are all right, in percent."""
+        return 100.0 * self.correct_frames / self.labelled if self.labelled else 0.0
+
+    def report(self) -> str:
+        """conlleval's table, and a line about the labels where there are any."""
+        if not self.labelled:
+            return self.chunks.report()
+        return (
+            f"{self.chunks.report()}\nlabels: {self.labelled} sentences; accuracy: {self.label_accuracy:6.2f}%; "
+            f"label and all tags: {self.frame_accuracy:6.2f}%"
+        )
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -33,23 +66,46 @@ class TaggingScores:
             "sentences": self.sentences,
             "sentence_accuracy": round(self.sentence_accuracy, 2),
             "unknown_tags": self.unknown_tags,
+            "unknown_words": self.unknown_words,
+            **({} if not self.labelled else self.labels_as_dict()),
         }
 
 
 def score_tagger(tagger: Tagger, sentences: Sequence[Sentence]) -> TaggingScores:
     """Tag the sentences anew and compare; their own tags must be BIO."""
     gold = [list(sentence.tags or ()) for sentence in sentences]
-    found = tagger.tag([sentence.tokens for sentence in sentences])
+    analysed = tagger.analyse(sentences)
+    found = [tagged.tags for tagged in analysed]
     right = [sum(g == f for g, f in zip(*pair, strict=True)) for pair in zip(gold, found, strict=True)]
+    whole = [count == len(tags) for count, tags in zip(right, gold, strict=True)]
     scores = score_chunks(
         (chunks(tags) for tags in gold),
         (chunks(tags) for tags in found),
         tokens=sum(map(len, gold)),
         correct_tokens=sum(right),
     )
-    unknown = Counter(tag for tags in gold for tag in tags if tag not in tagger.tags)
-    whole = sum(count == len(tags) for count, tags in zip(right, gold, strict=True))
-    return TaggingScores(scores, len(gold), whole, dict(sorted(unknown.items())))
+    words = [tagger.options.normal_form(token) for sentence in sentences for token in sentence.tokens]
+    labels = [sentence.label for sentence in sentences] if tagger.labels else []
+    labelled = [
+        (label == tagged.label, tags)
+        for label, tagged, tags in zip(labels, analysed, whole, strict=False)
+        if label is not None
+    ]
+    return TaggingScores(
+        scores,
+        len(gold),
+        sum(whole),
+        counted(tag for tags in gold for tag in tags if tag not in tagger.tags),
+        sum(word not in tagger.words for word in words),
+        len(labelled),
+        sum(label for label, _ in labelled),
+        sum(label and tags for label, tags in labelled),
+        counted(label for label in labels if label is not None and label not in tagger.labels),
+    )
+
+
+def counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
 
 
 def evaluate_tagger(
@@ -58,8 +114,9 @@ def evaluate_tagger(
     """The scores of a tagger on a file, and notes about what was odd in the file."""
     sentences, notes = (file or TaggedFile()).read(path)
     scores = score_tagger(tagger, sentences)
-    if scores.unknown_tags:
-        listed = ", ".join(f"{tag} ({count})" for tag, count in list(scores.unknown_tags.items())[:10])
-        listed += f" and {len(scores.unknown_tags) - 10} more" if len(scores.unknown_tags) > 10 else ""
-        notes.append(f"{path} has tags that the model was not trained on, so it cannot find them: {listed}")
+    for what, unknown in (("tags", scores.unknown_tags), ("labels of sentences", scores.unknown_labels)):
+        if unknown:
+            listed = ", ".join(f"{name} ({count})" for name, count in list(unknown.items())[:10])
+            listed += f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+            notes.append(f"{path} has {what} that the model was not trained on, so it cannot find them: {listed}")
     return scores, notes

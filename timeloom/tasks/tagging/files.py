@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,8 @@ class TaggedFile:
         format: Their format: CoNLL columns, a folder with seq.in and seq.out, JSON lines, or lines of words TAB tags.
         token_column: Column of the token in CoNLL files, from 0; -1 is the last.
         tag_column: Column of the tag in CoNLL files, from 0; -1 is the last.
+        feature_columns: Columns of what else is known of a token in CoNLL files, its part of speech for instance, as in
+            [1]; the model then wants them of every sentence.
         scheme: How chunks are written as tags.
         strict: Refuse tags that cannot follow each other, rather than repair and count them.
     """
@@ -24,12 +26,13 @@ class TaggedFile:
     format: Literal["guess", "conll", "folder", "jsonlines", "lines"] = "guess"
     token_column: int = 0
     tag_column: int = -1
+    feature_columns: list[int] = field(default_factory=list)
     scheme: Literal["guess", "bio", "iob1", "iobes", "bilou"] = "guess"
     strict: bool = False
 
     def read(self, path: str | Path) -> tuple[list[Sentence], list[str]]:
         """The sentences of a file with BIO tags, whatever scheme the file has, and notes about what was odd in it."""
-        sentences = read_tagged(path, self.format, self.token_column, self.tag_column)
+        sentences = read_tagged(path, self.format, self.token_column, self.tag_column, self.feature_columns)
         read = normalise(sentences, self.scheme, strict=self.strict, path=path)
         notes = [f"{path} is read as {read.scheme}"] if self.scheme == "guess" and read.scheme != "bio" else []
         if read.repairs:

@@ -1,118 +1,69 @@
-"""The tagger: words in, recurrent encoder, one tag a word out."""
+"""The tagger: words in, recurrent encoder, one tag a word out, and perhaps a label for the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from timeloom.cells import CELLS, CellName
+from timeloom.cells import CELLS
+from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
-from timeloom.data import UNKNOWN, Vocabulary, evaluation_batches, is_tag, to_bio
-from timeloom.layers import Recurrent
-from timeloom.structured import CRF, ChainOutput, StructuredPerceptron, StructuredSVM, tag_rules
+from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag, to_bio
+from timeloom.layers import Pooling, Recurrent
+from timeloom.structured import (
+    CRF,
+    ChainOutput,
+    HMMHybrid,
+    StructuredPerceptron,
+    StructuredSVM,
+    tag_rules,
+)
+from timeloom.tasks.tagging.batch import Batch
+from timeloom.tasks.tagging.options import TaggerOptions
+from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
 
-NO_TAG = -100  # cross_entropy leaves these steps out
+NO_TAG = -100  # cross_entropy leaves these out
 
 
 @dataclass(frozen=True)
-class TaggerOptions:
-    """The tagger.
+class Tagged:
+    """What a tagger makes of one sentence.
 
-    Args:
-        cell: The recurrence that reads the sentence; `timeloom cells` says what they are.
-        hidden_size: Units of the recurrence, in each direction.
-        num_layers: Recurrent layers, one on another.
-        bidirectional: Read the sentence from both ends.
-        embedding_size: Numbers that stand for a word.
-        characters: Also read each word letter by letter, with a small recurrent net.
-        character_embedding_size: Numbers that stand for a letter.
-        character_hidden_size: Units of the net over letters, in each direction.
-        dropout: Share of word vectors' and of encoder outputs' entries that are dropped in training.
-        word_dropout: How easily a word is hidden in training, so that the model learns what an unknown word means: a
-            word seen n times is hidden with the probability word_dropout / (word_dropout + n).
-        lowercase: Look words up in lower case (letters are always read as they stand).
-        digits: Take every digit for a 0 when words are looked up.
-        output: How tags depend on each other. softmax: not at all; crf, perceptron and svm learn which tag follows
-            which, never break the tag scheme, and differ in what they train: the probability of the whole path, the
-            best path, or the best path with a margin.
-        cost_missed: What svm pays for a word of a chunk that it calls O.
-        cost_invented: What svm pays for an O that it puts into a chunk.
+    `tags` are BIO that chunks can be read off. `confidences` are the probabilities of the tags, each for itself, and
+    `paths` the best ways to tag the whole sentence with their probabilities; both where they were asked for. `label`
+    and its probability are there where the tagger learned labels.
     """
 
-    cell: CellName = "lstm"
-    hidden_size: int = 200
-    num_layers: int = 1
-    bidirectional: bool = True
-    embedding_size: int = 200
-    characters: bool = False
-    character_embedding_size: int = 32
-    character_hidden_size: int = 32
-    dropout: float = 0.5
-    word_dropout: float = 0.25
-    lowercase: bool = False
-    digits: bool = True
-    output: Literal["softmax", "crf", "perceptron", "svm"] = "softmax"
-    cost_missed: float = 1.0
-    cost_invented: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in (
-            "hidden_size",
-            "num_layers",
-            "embedding_size",
-            "character_embedding_size",
-            "character_hidden_size",
-        ):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}, wanted 0 ≤ dropout < 1")
-        for name in ("cost_missed", "cost_invented"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 or more")
-        if self.word_dropout < 0:
-            raise UsageError(f"word_dropout is {self.word_dropout}, wanted 0 or more")
-
-    def normal_form(self, word: str) -> str:
-        """The word as the vocabulary has it."""
-        if self.lowercase:
-            word = word.lower()
-        return "".join("0" if letter.isdigit() else letter for letter in word) if self.digits else word
-
-
-@dataclass
-class Batch:
-    """Encoded sentences: B of them, T words at most, N different words, L letters at most."""
-
-    words: Padded  # (B, T) ids
-    tags: Tensor | None = None  # (B, T) ids, NO_TAG where there is none
-    spellings: Padded | None = None  # (N, L) letter ids of the different words
-    spelling: Tensor | None = None  # (B, T) which of the N a word is
-
-    def to(self, device: torch.device | str) -> Batch:
-        def moved(part: Any) -> Any:
-            return None if part is None else part.to(device)
-
-        return Batch(moved(self.words), moved(self.tags), moved(self.spellings), moved(self.spelling))
+    tags: list[str]
+    confidences: list[float] | None = None
+    paths: list[tuple[list[str], float]] = field(default_factory=list)
+    label: str | None = None
+    label_probability: float | None = None
 
 
 class Tagger(nn.Module):
-    """A recurrent tagger: embeddings → dropout → recurrent encoder → dropout → a linear score for every tag,
-    and with an output over a chain, scores for going from tag to tag.
+    """A recurrent tagger: vectors of words → recurrent encoder → dropout → a linear score for every tag, with an output
+    over a chain scores for going from tag to tag, and where labels are learned, scores for each from the pooled
+    encoding.
 
     Its constructor's arguments are what `config.json` holds under their names.
 
-    Built from `TaggerOptions` and a vocabulary: `{"words": [...], "tags": [...], "characters": [...]}`, words and
-    characters beginning with `<pad>` and `<unk>`. Shapes: words (B, T) → scores (B, T, K).
+    Built from `TaggerOptions`, a vocabulary of `words`, `tags`, `characters` and `labels`, and the symbols of each
+    further feature. Words, characters and features begin with `<pad>` and `<unk>`; labels are empty where none are
+    learned. Shapes: words (B, T) → scores (B, T, K).
     """
 
     def __init__(
-        self, model: TaggerOptions | dict[str, Any], vocabulary: dict[str, list[str]], task: Literal["tag"] = "tag"
+        self,
+        model: TaggerOptions | dict[str, Any],
+        vocabulary: dict[str, list[str]],
+        features: Sequence[list[str]] | None = None,
+        task: Literal["tag"] = "tag",
     ):
         super().__init__()
         if task != "tag":
@@ -122,133 +73,224 @@ class Tagger(nn.Module):
         self.words = Vocabulary(tuple(vocabulary["words"]))
         self.tags = tuple(vocabulary["tags"])
         self.characters = Vocabulary(tuple(vocabulary["characters"]))
+        self.labels = tuple(vocabulary.get("labels", ()))
+        self.features = [Vocabulary(tuple(symbols)) for symbols in features or ()]
         if wrong := [tag for tag in self.tags if not is_tag(tag)]:
             raise UsageError(f"Tagger: {wrong[0]!r} is not a tag; wanted O or a letter, a dash and a type")
         if not self.tags or UNKNOWN not in self.words or UNKNOWN not in self.characters:
             raise UsageError(f"Tagger: the vocabulary needs a tag at least, and {UNKNOWN} among words and characters")
-        self.embedding = nn.Embedding(len(self.words), model.embedding_size, padding_idx=0)
-        width = model.embedding_size
-        cell = CELLS[model.cell]
-        if model.characters:
-            self.character_embedding = nn.Embedding(len(self.characters), model.character_embedding_size, padding_idx=0)
-            self.speller = Recurrent(
-                cell(model.character_embedding_size, model.character_hidden_size), bidirectional=True
-            )
-            width += self.speller.output_size
+        self.word_vectors = WordVectors(
+            model,
+            len(self.words),
+            len(self.characters),
+            self.words.ids[UNKNOWN],
+            [len(symbols) for symbols in self.features],
+        )
         self.encoder = Recurrent(
-            cell(width, model.hidden_size), model.num_layers, model.bidirectional, dropout=model.dropout
+            CELLS[model.cell](self.word_vectors.output_size, model.hidden_size),
+            model.num_layers,
+            model.bidirectional,
+            dropout=model.dropout,
         )
         self.output = nn.Linear(self.encoder.output_size, len(self.tags))
         self.dependence = dependence_of(model, self.tags)
+        if self.labels:
+            self.pooling = Pooling(model.label_pooling, self.encoder.output_size, model.bidirectional)
+            self.label_output = nn.Linear(self.encoder.output_size, len(self.labels))
         self._tag_ids = {tag: number for number, tag in enumerate(self.tags)}
-        # How often the training data has each word; only training needs it, so it is not saved.
-        self.word_counts: Tensor | None
-        self.register_buffer("word_counts", None, persistent=False)
+        self._label_ids = {label: number for number, label in enumerate(self.labels)}
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON, but for `task`."""
-        vocabulary = {"words": self.words.symbols, "tags": self.tags, "characters": self.characters.symbols}
+        vocabulary = {
+            "words": self.words.symbols,
+            "tags": self.tags,
+            "characters": self.characters.symbols,
+            "labels": self.labels,
+        }
         return {
             "model": asdict(self.options),
             "vocabulary": {name: list(symbols) for name, symbols in vocabulary.items()},
+            "features": [list(symbols.symbols) for symbols in self.features],
         }
 
-    def encode(self, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]] | None = None) -> Batch:
-        """Turn tokens, and tags where they are given, into a batch. Tags the model has not seen become NO_TAG."""
-        words = [torch.tensor(self.words.encode([self.options.normal_form(w) for w in s])) for s in sentences]
+    def encode(self, sentences: Sequence[Sentence | Sequence[str]]) -> Batch:
+        """Turn sentences, or lists of tokens, into a batch; with tags where all have them, and with labels. Tags and
+        labels that the model has not seen become NO_TAG."""
+        given = [one if isinstance(one, Sentence) else Sentence(tuple(one)) for one in sentences]
+        tokens = [sentence.tokens for sentence in given]
+        words = [torch.tensor(self.words.encode([self.options.normal_form(w) for w in s])) for s in tokens]
         batch = Batch(Padded.from_list([w.long() for w in words]))
-        if tags is not None:
-            ids = [torch.tensor([self._tag_ids.get(tag, NO_TAG) for tag in row], dtype=torch.long) for row in tags]
-            batch.tags = Padded.from_list(ids, padding_value=NO_TAG).data
-        if self.options.characters:
-            numbers: dict[str, int] = {}
-            rows = [torch.tensor([numbers.setdefault(w, len(numbers)) for w in s], dtype=torch.long) for s in sentences]
-            batch.spelling = Padded.from_list(rows).data
-            batch.spellings = Padded.from_list([torch.tensor(self.characters.encode(list(w))) for w in numbers])
+        if all(sentence.tags is not None for sentence in given):
+            batch.tags = Padded.from_list([self.tag_ids(s.tags or ()) for s in given], padding_value=NO_TAG).data
+        if self.labels:
+            batch.labels = torch.tensor([self._label_ids.get(s.label or "", NO_TAG) for s in given])
+        if self.word_vectors.speller is not None:
+            batch.spellings, batch.spelling = spelt(tokens, self.characters.ids, self.characters.ids[UNKNOWN])
+        if self.word_vectors.cases is not None:
+            cases = [torch.tensor([how_written(w) for w in s], dtype=torch.long) for s in tokens]
+            batch.cases = Padded.from_list(cases).data
+        if self.features:
+            batch.features = Padded.from_list([self.feature_ids(sentence) for sentence in given]).data
         return batch
+
+    def feature_ids(self, sentence: Sentence) -> Tensor:
+        """The numbers of a sentence's features (T, F)."""
+        if len(sentence.features) != len(self.features):
+            raise UsageError(
+                f"this tagger wants {len(self.features)} feature(s) of each token beside the token itself, and the "
+                f"sentence '{' '.join(sentence.tokens)[:60]}' has {len(sentence.features)}.\n"
+                "  Give sentences in CoNLL columns, with the same --feature_columns as in training."
+            )
+        rows = [symbols.encode(column) for symbols, column in zip(self.features, sentence.features, strict=True)]
+        return torch.tensor(rows, dtype=torch.long).T
+
+    def tag_ids(self, tags: Sequence[str]) -> Tensor:
+        """The numbers of tags, NO_TAG for those that the model has not seen."""
+        return torch.tensor([self._tag_ids.get(tag, NO_TAG) for tag in tags], dtype=torch.long)
+
+    def read(self, batch: Batch) -> Tensor:
+        """What the encoder makes of every word: (B, T, H). What stands after a sentence's end means nothing."""
+        encoded, _ = self.encoder(self.word_vectors(batch), lengths=batch.words.lengths)
+        return F.dropout(encoded, self.options.dropout, self.training)
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores of every tag at every step: (B, T, K). What stands after a sentence's end means nothing."""
-        words = batch.words.data
-        if self.training and self.word_counts is not None:
-            hide = self.options.word_dropout / (self.options.word_dropout + self.word_counts[words])
-            words = torch.where(torch.rand_like(hide) < hide, self.words.ids[UNKNOWN], words)
-        vectors = self.embedding(words)  # (B, T, E)
-        if batch.spellings is not None:
-            vectors = torch.cat([vectors, self.spell(batch.spellings)[batch.spelling]], dim=-1)
-        vectors = F.dropout(vectors, self.options.dropout, self.training)
-        encoded, _ = self.encoder(vectors, lengths=batch.words.lengths)  # (B, T, 2H)
-        return self.output(F.dropout(encoded, self.options.dropout, self.training))
+        return self.output(self.read(batch))
 
-    def spell(self, spellings: Padded) -> Tensor:
-        """What each word's letters say, read from both ends: (N, L) → (N, 2 · O)."""
-        letters = self.character_embedding(spellings.data)
-        read, _ = self.speller(letters, lengths=spellings.lengths)  # (N, L, 2 · O)
-        forward, backward = read.chunk(2, dim=-1)
-        last = (spellings.lengths - 1).clamp(min=0).to(read.device)
-        return torch.cat([forward[torch.arange(len(last)), last], backward[:, 0]], dim=-1)
+    def label_scores(self, encoded: Tensor, batch: Batch) -> Tensor:
+        """Scores of every label, from what `read` gave: (B, L)."""
+        return self.label_output(self.pooling(encoded, batch.words.lengths))
+
+    def chain(self, scores: Tensor, batch: Batch) -> Chain:
+        """All ways to tag the sentences, from what `forward` gave."""
+        if self.dependence is not None:
+            return self.dependence.chain(scores, batch.words.lengths)
+        return Chain(scores, scores.new_zeros(len(self.tags), len(self.tags)), lengths=batch.words.lengths)
 
     def loss(self, batch: Batch) -> Tensor:
-        """What training makes small, the mean over all steps: cross-entropy in nats, or what the chain's output has.
+        """What training makes small: the mean over all steps of the cross-entropy in nats, or of what the chain's
+        output has, and that of the labels' cross-entropy, each weighed as one step.
 
         Steps without a known tag count for the cross-entropy only; a chain wants all tags.
         """
         if batch.tags is None:
             raise UsageError("Tagger.loss: the batch has no tags")
+        encoded = self.read(batch)
+        scores = self.output(encoded)
         if self.dependence is not None:
-            return self.dependence.loss(self(batch), batch.tags, batch.words.lengths)
-        return F.cross_entropy(self(batch).flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
-
-    def best(self, batch: Batch) -> Tensor:
-        """The best tag of each step (B, T)."""
-        scores = self(batch)
-        if self.dependence is None:
-            return scores.argmax(-1)
-        return self.dependence.chain(scores, batch.words.lengths).best_path()[0]
+            loss = self.dependence.loss(scores, batch.tags, batch.words.lengths)
+        else:
+            loss = F.cross_entropy(scores.flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
+        if batch.labels is not None:
+            wrong = F.cross_entropy(
+                self.label_scores(encoded, batch), batch.labels, ignore_index=NO_TAG, reduction="sum"
+            )
+            loss = loss + self.options.label_weight * wrong / batch.words.lengths.sum().clamp(min=1)
+        return loss
 
     @torch.inference_mode()
-    def probabilities(self, sentence: Sequence[str]) -> Tensor:
+    def probabilities(self, sentence: Sentence | Sequence[str]) -> Tensor:
         """How likely each tag is for each token of one sentence: (T, K), rows that sum to 1."""
         was_training = self.training
         self.eval()
-        scores = self(self.encode([sentence]).to(self.output.weight.device))
+        batch = self.encode([sentence]).to(self.output.weight.device)
+        marginals = self.chain(self(batch), batch).marginals()[0]
         self.train(was_training)
-        return (scores.softmax(-1) if self.dependence is None else self.dependence.chain(scores).marginals())[0]
+        return marginals
+
+    def tag(self, sentences: Sequence[Sentence | Sequence[str]], batch_size: int = 64) -> list[list[str]]:
+        """The best tag of every token, as BIO that chunks can be read off. Sentences are lists of tokens, or
+        `Sentence`s where a token has features beside it."""
+        return [tagged.tags for tagged in self.analyse(sentences, batch_size=batch_size)]
 
     @torch.inference_mode()
-    def tag(self, sentences: Sequence[Sequence[str]], batch_size: int = 64) -> list[list[str]]:
-        """The best tag of every token, as BIO that chunks can be read off. Sentences are lists of tokens."""
+    def analyse(
+        self,
+        sentences: Sequence[Sentence | Sequence[str]],
+        *,
+        confidences: bool = False,
+        paths: int = 0,
+        batch_size: int = 64,
+    ) -> list[Tagged]:
+        """The best tags of each sentence, and what more is asked for: how sure each tag is, the best `paths` paths.
+
+        Probabilities of the outputs perceptron and svm are those of a model whose scores were never trained to be
+        log-probabilities: they order, but are not calibrated.
+        """
         if isinstance(sentences, str) or any(isinstance(sentence, str) for sentence in sentences):
             raise UsageError('Tagger.tag: a sentence came as one string; wanted a list of tokens, as in "a b".split()')
         was_training = self.training
         self.eval()
-        tagged: list[list[str]] = [[] for _ in sentences]
-        full = [number for number, sentence in enumerate(sentences) if len(sentence)]
-        for rows in evaluation_batches([len(sentences[n]) for n in full], batch_size):
+        found = [Tagged([]) for _ in sentences]
+        lengths = [len(one.tokens if isinstance(one, Sentence) else one) for one in sentences]
+        full = [number for number, length in enumerate(lengths) if length]
+        for rows in evaluation_batches([lengths[n] for n in full], batch_size):
             chosen = [full[row] for row in rows]
             batch = self.encode([sentences[n] for n in chosen]).to(self.output.weight.device)
-            for number, best in zip(chosen, self.best(batch).tolist(), strict=True):
-                length = len(sentences[number])
-                tagged[number] = list(to_bio([self.tags[k] for k in best[:length]], "bio")[0])
+            for number, tagged in zip(chosen, self.analyse_batch(batch, confidences, paths), strict=True):
+                found[number] = tagged
         self.train(was_training)
-        return tagged
+        return found
+
+    def analyse_batch(self, batch: Batch, confidences: bool, paths: int) -> list[Tagged]:
+        encoded = self.read(batch)
+        chain = self.chain(self.output(encoded), batch)
+        best = chain.best_path()[0]
+        found = [Tagged(self.named(row)) for row in best.tolist()]
+        if confidences:
+            sure = chain.marginals().gather(-1, best.clamp(min=0)[..., None])[..., 0]
+            found = [
+                replace(tagged, confidences=row[: len(tagged.tags)])
+                for tagged, row in zip(found, sure.tolist(), strict=True)
+            ]
+        if paths:
+            others, scores = chain.k_best(paths)
+            chances = (scores - chain.partition()[:, None]).exp()
+            for number, tagged in enumerate(found):
+                ways = zip(others[number].tolist(), chances[number].tolist(), strict=True)
+                tagged.paths.extend((self.named(way), chance) for way, chance in ways if chance > 0)
+        if self.labels:
+            sure, label = self.label_scores(encoded, batch).softmax(-1).max(-1)
+            found = [
+                replace(tagged, label=self.labels[k], label_probability=p)
+                for tagged, k, p in zip(found, label.tolist(), sure.tolist(), strict=True)
+            ]
+        return found
+
+    def named(self, path: Sequence[int]) -> list[str]:
+        """The tags of a path whose padding is -1, as BIO that chunks can be read off."""
+        return list(to_bio([self.tags[k] for k in path if k >= 0], "bio")[0])
 
 
 def dependence_of(model: TaggerOptions, tags: Sequence[str]) -> ChainOutput | None:
     """The output over a chain that the options ask for; None for softmax."""
-    if model.output == "softmax":
-        return None
     rules = tag_rules(tags)
-    if model.output == "svm":
-        outside = tags.index("O") if "O" in tags else None
-        return StructuredSVM(len(tags), rules, outside, model.cost_missed, model.cost_invented)
-    return (CRF if model.output == "crf" else StructuredPerceptron)(len(tags), rules)
+    match model.output:
+        case "softmax":
+            return None
+        case "crf":
+            return CRF(len(tags), rules)
+        case "perceptron":
+            return StructuredPerceptron(len(tags), rules)
+        case "hmm":
+            return HMMHybrid(len(tags), rules)
+        case "svm":
+            types = [tag.partition("-")[2] for tag in tags]
+            if strange := sorted(set(model.type_costs) - set(types)):
+                raise UsageError(
+                    f"type_costs name {strange[0]!r}, which is no type of chunk in the training data; there are: "
+                    f"{', '.join(sorted(set(types) - {''}))}"
+                )
+            factors = torch.tensor([model.type_costs.get(kind, 1.0) for kind in types])
+            outside = tags.index("O") if "O" in tags else None
+            return StructuredSVM(len(tags), rules, outside, model.cost_missed, model.cost_invented, factors)
 
 
 def load_tagger(config: dict[str, Any], weights: dict[str, Tensor], path: object) -> Tagger:
     """Build the tagger a model folder describes."""
     try:
-        tagger = Tagger(config["model"], config["vocabulary"])
+        tagger = Tagger(config["model"], config["vocabulary"], config["features"])
         tagger.to(next(iter(weights.values())).dtype)
         tagger.load_state_dict(weights)
     except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration) as error:

@@ -1,0 +1,64 @@
+"""Word vectors as text: a word and its numbers a line, parted by blanks, as GloVe and word2vec write them.
+
+word2vec's first line has two whole numbers, how many vectors there are and how wide; GloVe's files have no such line. A
+word may hold blanks (some of GloVe's do): the numbers are counted from the end of the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from timeloom.core import DataError
+from timeloom.data.readers.text import numbered_lines, shortened
+
+
+def read_vectors(path: str | Path, width: int, wanted: Callable[[str, int], bool]) -> tuple[list[str], Tensor]:
+    """Words and their vectors (N, width), in the order of the file; only those that `wanted(word, place)` says yes to,
+    with the place counted from 0.
+
+    Raises DataError, with file and line, for a vector of another width and for what is not a finite number.
+    """
+    words: list[str] = []
+    rows: list[list[float]] = []
+    place = 0
+    for number, line in numbered_lines(path):
+        fields = line.rstrip().split(" ")
+        if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
+            if int(fields[1]) != width:
+                raise another_width(int(fields[1]), width, path, number)
+            continue
+        if len(fields) <= width or (place == 0 and len(fields) != width + 1):
+            raise another_width(len(fields) - 1, width, path, number)
+        word = " ".join(fields[:-width])
+        if wanted(word, place):
+            words.append(word)
+            rows.append(numbers(fields[-width:], path, number))
+        place += 1
+    if place == 0:
+        raise DataError("there are no vectors in this file", path)
+    return words, torch.tensor(rows, dtype=torch.float32).reshape(len(rows), width)
+
+
+def numbers(fields: list[str], path: str | Path, line: int) -> list[float]:
+    try:
+        row = [float(field) for field in fields]
+    except ValueError:
+        row = [float("nan")]
+    if not all(abs(value) < 1e38 for value in row):
+        raise DataError(
+            f"{shortened(' '.join(fields))} are not numbers; wanted a word and {len(fields)} of them", path, line
+        )
+    return row
+
+
+def another_width(found: int, width: int, path: str | Path, line: int) -> DataError:
+    return DataError(
+        f"a vector of {found} numbers, wanted {width} as the embedding has.\n"
+        f"  Give --embedding_size {found} if the whole file is like this, or mend the line.",
+        path,
+        line,
+    )

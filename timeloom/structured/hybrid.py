@@ -1,0 +1,68 @@
+"""A network's posteriors in a hidden Markov model: the hybrid of speech recognition, for any tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from timeloom.chain import Chain
+from timeloom.core import UsageError, step_mask
+from timeloom.structured.hmm import scaled_likelihoods
+from timeloom.structured.output import ChainOutput, Rules
+
+
+class HMMHybrid(ChainOutput):
+    """The network is trained step by step (cross-entropy); which tag follows which is counted, not learned.
+
+    Decoding finds the tags that maximise p(tags) · Π_t p(tag_t | x) / p(tag_t), where p(tags) is a Markov chain. A
+    network that sees the neighbouring words has learned some of that chain already, and it then counts twice: the
+    textbook's independence of the observations does not hold for it.
+
+    Source: Bourlard and Morgan 1994, Connectionist Speech Recognition.
+
+    Args:
+        tags: K.
+        rules: What may be; all may without.
+        smoothing: Added to every count of what may be.
+    """
+
+    priors: Tensor
+
+    def __init__(self, tags: int, rules: Rules | None = None, smoothing: float = 0.1):
+        super().__init__(tags, rules)
+        if not smoothing > 0:
+            raise UsageError(f"HMMHybrid: smoothing is {smoothing}, wanted more than 0")
+        self.smoothing = smoothing
+        self.requires_grad_(False)
+        self.register_buffer("priors", torch.full((tags,), 1 / tags))
+
+    @torch.no_grad()
+    def count(self, paths: Sequence[Tensor]) -> None:
+        """Take the priors, and which tag begins, follows and ends, from the right tags of sentences, each (T,)."""
+        K = len(self.start)
+        transitions, start, end = torch.zeros(K, K), torch.zeros(K), torch.zeros(K)
+        for path in paths:
+            if len(path):
+                start[path[0]] += 1
+                end[path[-1]] += 1
+                transitions.index_put_((path[:-1], path[1:]), torch.ones(len(path) - 1), accumulate=True)
+        seen = transitions.sum(1) + end  # how often each tag was left, or was the last
+        for name, counts, total in (
+            ("transitions", transitions, (seen + self.smoothing * (K + 1))[:, None]),
+            ("start", start, start.sum() + self.smoothing * K),
+            ("end", end, seen + self.smoothing * (K + 1)),
+        ):
+            getattr(self, name).copy_(((counts + self.smoothing) / total).log())
+        of_tag = torch.cat(list(paths)).bincount(minlength=K) + self.smoothing
+        self.priors.copy_(of_tag / of_tag.sum())
+
+    def chain(self, emissions: Tensor, lengths: Tensor | None = None) -> Chain:
+        posteriors = emissions.to(self.transitions.dtype).log_softmax(-1)
+        return super().chain(scaled_likelihoods(posteriors, self.priors), lengths)
+
+    def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
+        inside = step_mask(tags.new_full((len(tags),), tags.shape[1]) if lengths is None else lengths, tags.shape[1])
+        return F.cross_entropy(emissions[inside], tags[inside])

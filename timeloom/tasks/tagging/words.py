@@ -1,0 +1,97 @@
+"""Words in, vectors out: what a tagger knows of each word before it reads the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from timeloom.cells import CELLS
+from timeloom.core import Padded
+from timeloom.layers import ConvolutionalSpeller, RecurrentSpeller, Speller
+from timeloom.tasks.tagging.batch import Batch
+from timeloom.tasks.tagging.options import TaggerOptions
+
+WRITTEN = ("sign", "digits", "lower", "Capital", "CAPITALS", "mIxed")
+"""How a word can be written; a word with a digit in it is "digits", one without letters a "sign"."""
+
+
+def how_written(word: str) -> int:
+    """The place of the word's case in WRITTEN."""
+    if any(letter.isdigit() for letter in word):
+        return 1
+    if not any(letter.isalpha() for letter in word):
+        return 0
+    if not any(letter.isupper() for letter in word):
+        return 2
+    if word[0].isupper() and not any(letter.isupper() for letter in word[1:]):
+        return 3
+    return 4 if not any(letter.islower() for letter in word) else 5
+
+
+class WordVectors(nn.Module):
+    """The word itself, its letters and its case, side by side: `output_size` numbers a word.
+
+    Args:
+        options: Of the tagger.
+        words: Different words, 0 padding.
+        letters: Different letters, 0 padding.
+        unknown: The number of the word that stands for all others.
+        features: Different symbols of each further feature, 0 padding.
+    """
+
+    def __init__(self, options: TaggerOptions, words: int, letters: int, unknown: int, features: Sequence[int] = ()):
+        super().__init__()
+        self.options, self.unknown = options, unknown
+        self.embedding = nn.Embedding(words, options.embedding_size, padding_idx=0)
+        self.speller = speller_of(options, letters)
+        self.cases = nn.Embedding(len(WRITTEN), len(WRITTEN)) if options.capitalisation else None
+        self.features = nn.ModuleList(
+            nn.Embedding(symbols, options.feature_embedding_size, padding_idx=0) for symbols in features
+        )
+        self.output_size = options.embedding_size
+        self.output_size += 0 if self.speller is None else self.speller.output_size
+        self.output_size += 0 if self.cases is None else len(WRITTEN)
+        self.output_size += len(self.features) * options.feature_embedding_size
+        # How often the training data has each word; only training needs it, so it is not saved.
+        self.counts: Tensor | None
+        self.register_buffer("counts", None, persistent=False)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Words (B, T) → (B, T, W), with dropout while training."""
+        words = batch.words.data
+        if self.training and self.counts is not None:
+            hide = self.options.word_dropout / (self.options.word_dropout + self.counts[words])
+            words = torch.where(torch.rand_like(hide) < hide, self.unknown, words)
+        vectors = [self.embedding(words)]  # (B, T, E)
+        if self.speller is not None:
+            assert batch.spellings is not None
+            vectors.append(self.speller(batch.spellings)[batch.spelling])
+        if self.cases is not None:
+            vectors.append(self.cases(batch.cases))
+        for number, embedding in enumerate(self.features):
+            assert batch.features is not None
+            vectors.append(embedding(batch.features[..., number]))
+        return F.dropout(torch.cat(vectors, dim=-1), self.options.dropout, self.training)
+
+
+def speller_of(options: TaggerOptions, letters: int) -> Speller | None:
+    """The net over letters that the options ask for."""
+    match options.characters:
+        case "none":
+            return None
+        case "cnn":
+            return ConvolutionalSpeller(letters, options.character_embedding_size, 2 * options.character_hidden_size)
+        case "recurrent":
+            cell = CELLS[options.cell](options.character_embedding_size, options.character_hidden_size)
+            return RecurrentSpeller(letters, cell)
+
+
+def spelt(tokens: Sequence[Sequence[str]], number_of_letter: dict[str, int], unknown: int) -> tuple[Padded, Tensor]:
+    """The letters of the different words (N, L), and which of the N each word is (B, T)."""
+    numbers: dict[str, int] = {}
+    rows = [torch.tensor([numbers.setdefault(w, len(numbers)) for w in s], dtype=torch.long) for s in tokens]
+    letters = [torch.tensor([number_of_letter.get(letter, unknown) for letter in word]) for word in numbers]
+    return Padded.from_list(letters), Padded.from_list(rows).data
