@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train a model on your files: timeloom train TASK ...",
     "evaluate": "score a saved model on a file",
     "predict": "run a saved model on a file or on standard input",
+    "look": "draw what a model does: timeloom look PICTURE ...",
     "sample": "write the shipped sample corpus to a folder",
     "cells": "list the recurrent cells, or describe one: equation, parameters, sources",
     "explain-cell": "what becomes of a cell's step: the native kernel, or why there is none",

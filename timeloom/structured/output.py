@@ -59,11 +59,15 @@ class ChainOutput(nn.Module, ABC):
 
     def chain(self, emissions: Tensor, lengths: Tensor | None = None) -> Chain:
         """The chain over emissions (B, T, K). Raises as `Chain` does."""
-        scores = {
-            name: torch.where(self.get_buffer(f"may_{name}"), getattr(self, name), -torch.inf)
+        return Chain(emissions.to(self.transitions.dtype), *self.scores(), lengths=lengths)
+
+    def scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of going from tag to tag (K, K), of beginning (K,) and of ending with each; -inf for what may not be."""
+        transitions, start, end = (
+            torch.where(self.get_buffer(f"may_{name}"), getattr(self, name), -torch.inf)
             for name in ("transitions", "start", "end")
-        }
-        return Chain(emissions.to(self.transitions.dtype), **scores, lengths=lengths)
+        )
+        return transitions, start, end
 
     @abstractmethod
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:

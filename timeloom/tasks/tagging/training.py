@@ -50,8 +50,8 @@ class TaggingProblem:
     def batch(self, indices: Sequence[int]) -> Batch:
         return self.tagger.encode([self.train[index] for index in indices])
 
-    def validate(self, model: torch.nn.Module) -> dict[str, float]:
-        scores = score_tagger(self.tagger, self.valid)
+    def validate(self, model: Tagger) -> dict[str, float]:
+        scores = score_tagger(model, self.valid)
         overall = scores.chunks.overall
         row = {
             "f1": overall.f1,

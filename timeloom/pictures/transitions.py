@@ -1,0 +1,50 @@
+"""Which tag follows which, as a model has learned it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def transition_matrix(
+    labels: Sequence[str], transitions: np.ndarray, start: np.ndarray, end: np.ndarray, most: int = 40
+) -> Figure:
+    """The scores of going from the tag of a row to that of a column; the first row is the beginning of a sentence, the
+    last column its end. What is forbidden is hatched grey.
+
+    Args:
+        labels: K tags.
+        transitions: (K, K), -inf where forbidden.
+        start: (K,)
+        end: (K,)
+        most: Tags that are shown: those whose scores differ most from 0.
+    """
+    finite = np.where(np.isfinite(transitions), transitions, 0.0)
+    size = np.abs(finite).max(0) + np.abs(finite).max(1)
+    shown: list[int] = sorted(np.argsort(-size)[:most].tolist())
+    names = [labels[k] for k in shown]
+    table = np.full((len(shown) + 1, len(shown) + 1), np.nan)
+    table[0, :-1], table[1:, :-1], table[1:, -1] = start[shown], transitions[np.ix_(shown, shown)], end[shown]
+    table[~np.isfinite(table)] = np.nan
+    side = 2.2 + 0.27 * len(table)
+    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    axes = figure.subplots()
+    reach = float(np.nanmax(np.abs(table), initial=1e-6))
+    axes.patch.set(facecolor="0.93", hatch="////", edgecolor="0.8")
+    image = axes.imshow(table, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    axes.set_xticks(range(len(table)), [*names, "(end)"], rotation=90)
+    axes.set_yticks(range(len(table)), ["(start)", *names])
+    axes.set(xlabel="to", ylabel="from")
+    axes.tick_params(length=0)
+    hidden = len(labels) - len(shown)
+    left_out = f", the {len(shown)} tags with the largest scores of {len(labels)}" if hidden else ""
+    axes.set_title(f"score of each step from tag to tag{left_out}; hatched: forbidden", fontsize="medium")
+    if len(table) <= 14:
+        for (row, column), value in np.ndenumerate(table):
+            if np.isfinite(value):
+                colour = "white" if abs(value) > 0.6 * reach else "black"
+                axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize="small", color=colour)
+    figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
+    return figure
