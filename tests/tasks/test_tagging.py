@@ -12,6 +12,7 @@ from tests.corpora import TWENTY, sentences, write_conll
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, Sentence, chunks, travel_corpus
+from timeloom.structured import HMMHybrid
 from timeloom.tasks import load
 from timeloom.tasks.folder import write_model
 from timeloom.tasks.tagging import (
@@ -48,9 +49,11 @@ def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters) -> None:
     assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
 
 
-@pytest.mark.parametrize("output", ["crf", "perceptron", "svm"])
+@pytest.mark.parametrize("output", ["crf", "perceptron", "svm", "hmm"])
 def test_outputs_over_a_chain_memorise_and_are_saved(tmp_path: Path, output) -> None:
     tagger = made(replace(SMALL, output=output))
+    if isinstance(tagger.dependence, HMMHybrid):
+        tagger.dependence.count([tagger.tag_ids(s.tags or ()) for s in sentences()])
     fit(tagger, TaggingProblem(tagger, sentences(), sentences(), QUICK), QUICK, tmp_path / "work")
     assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
     assert tagger.dependence is not None

@@ -21,7 +21,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_class_arguments(TaggedFile, nested_key=None)
     # Columns and scheme of the training files are the likeliest; the format may well be another, so it is guessed.
     trained = read_config(Path(parse(parser, argv).model)).get("file", {})
-    kept = ("token_column", "tag_column", "scheme")
+    kept = ("token_column", "tag_column", "feature_columns", "scheme")
     parser.set_defaults({name: trained[name] for name in kept if name in trained})
     options = parse(parser, argv)
     scores, notes = evaluate_tagger(load(options.model), options.file, options_of(TaggedFile, options))

@@ -3,8 +3,9 @@
 from timeloom.tasks.tagging.data import TaggingData
 from timeloom.tasks.tagging.evaluation import TaggingScores, evaluate_tagger, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
-from timeloom.tasks.tagging.model import Tagged, Tagger, load_tagger
+from timeloom.tasks.tagging.model import Tagger, load_tagger
 from timeloom.tasks.tagging.options import TaggerOptions
+from timeloom.tasks.tagging.tagged import Tagged
 from timeloom.tasks.tagging.training import TaggingRun, train_tagger
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from typing import Any, Literal
 
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from timeloom.cells import CELLS
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
-from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag, to_bio
+from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag
 from timeloom.layers import Pooling, Recurrent
 from timeloom.structured import (
     CRF,
@@ -25,25 +25,10 @@ from timeloom.structured import (
 )
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.options import TaggerOptions
+from timeloom.tasks.tagging.tagged import Tagged, tagged_by
 from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
 
 NO_TAG = -100  # cross_entropy leaves these out
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """What a tagger makes of one sentence.
-
-    `tags` are BIO that chunks can be read off. `confidences` are the probabilities of the tags, each for itself, and
-    `paths` the best ways to tag the whole sentence with their probabilities; both where they were asked for. `label`
-    and its probability are there where the tagger learned labels.
-    """
-
-    tags: list[str]
-    confidences: list[float] | None = None
-    paths: list[tuple[list[str], float]] = field(default_factory=list)
-    label: str | None = None
-    label_probability: float | None = None
 
 
 class Tagger(nn.Module):
@@ -117,7 +102,7 @@ class Tagger(nn.Module):
     def encode(self, sentences: Sequence[Sentence | Sequence[str]]) -> Batch:
         """Turn sentences, or lists of tokens, into a batch; with tags where all have them, and with labels. Tags and
         labels that the model has not seen become NO_TAG."""
-        given = [one if isinstance(one, Sentence) else Sentence(tuple(one)) for one in sentences]
+        given = [as_sentence(one) for one in sentences]
         tokens = [sentence.tokens for sentence in given]
         words = [torch.tensor(self.words.encode([self.options.normal_form(w) for w in s])) for s in tokens]
         batch = Batch(Padded.from_list([w.long() for w in words]))
@@ -178,6 +163,8 @@ class Tagger(nn.Module):
             raise UsageError("Tagger.loss: the batch has no tags")
         encoded = self.read(batch)
         scores = self.output(encoded)
+        if not scores.isfinite().all():
+            return scores.sum()  # the training loop says what became of the loss, and what to do
         if self.dependence is not None:
             loss = self.dependence.loss(scores, batch.tags, batch.words.lengths)
         else:
@@ -222,45 +209,32 @@ class Tagger(nn.Module):
             raise UsageError('Tagger.tag: a sentence came as one string; wanted a list of tokens, as in "a b".split()')
         was_training = self.training
         self.eval()
-        found = [Tagged([]) for _ in sentences]
-        lengths = [len(one.tokens if isinstance(one, Sentence) else one) for one in sentences]
+        given = [as_sentence(one) for one in sentences]
+        found = [Tagged([]) for _ in given]
+        lengths = [len(sentence.tokens) for sentence in given]
         full = [number for number, length in enumerate(lengths) if length]
         for rows in evaluation_batches([lengths[n] for n in full], batch_size):
             chosen = [full[row] for row in rows]
-            batch = self.encode([sentences[n] for n in chosen]).to(self.output.weight.device)
-            for number, tagged in zip(chosen, self.analyse_batch(batch, confidences, paths), strict=True):
+            batch = self.encode(batch_sentences := [given[n] for n in chosen]).to(self.output.weight.device)
+            encoded = self.read(batch)
+            scores = self.output(encoded)
+            if not scores.isfinite().all():
+                tokens = batch_sentences[int((~scores.isfinite()).flatten(1).any(1).nonzero()[0])].tokens
+                raise ModelError(
+                    f"the scores of the sentence '{' '.join(tokens)[:60]}' are not numbers: the weights of this model "
+                    "are damaged.\n  Train it anew, or take another copy."
+                )
+            labels = self.label_scores(encoded, batch).softmax(-1) if self.labels else None
+            chain = self.chain(scores, batch)
+            ways = tagged_by(chain, self.tags, labels, self.labels, confidences=confidences, paths=paths)
+            for number, tagged in zip(chosen, ways, strict=True):
                 found[number] = tagged
         self.train(was_training)
         return found
 
-    def analyse_batch(self, batch: Batch, confidences: bool, paths: int) -> list[Tagged]:
-        encoded = self.read(batch)
-        chain = self.chain(self.output(encoded), batch)
-        best = chain.best_path()[0]
-        found = [Tagged(self.named(row)) for row in best.tolist()]
-        if confidences:
-            sure = chain.marginals().gather(-1, best.clamp(min=0)[..., None])[..., 0]
-            found = [
-                replace(tagged, confidences=row[: len(tagged.tags)])
-                for tagged, row in zip(found, sure.tolist(), strict=True)
-            ]
-        if paths:
-            others, scores = chain.k_best(paths)
-            chances = (scores - chain.partition()[:, None]).exp()
-            for number, tagged in enumerate(found):
-                ways = zip(others[number].tolist(), chances[number].tolist(), strict=True)
-                tagged.paths.extend((self.named(way), chance) for way, chance in ways if chance > 0)
-        if self.labels:
-            sure, label = self.label_scores(encoded, batch).softmax(-1).max(-1)
-            found = [
-                replace(tagged, label=self.labels[k], label_probability=p)
-                for tagged, k, p in zip(found, label.tolist(), sure.tolist(), strict=True)
-            ]
-        return found
 
-    def named(self, path: Sequence[int]) -> list[str]:
-        """The tags of a path whose padding is -1, as BIO that chunks can be read off."""
-        return list(to_bio([self.tags[k] for k in path if k >= 0], "bio")[0])
+def as_sentence(one: Sentence | Sequence[str]) -> Sentence:
+    return one if isinstance(one, Sentence) else Sentence(tuple(one))
 
 
 def dependence_of(model: TaggerOptions, tags: Sequence[str]) -> ChainOutput | None:

@@ -40,7 +40,8 @@ class TaggerOptions:
         cost_invented: What svm pays for an O that it puts into a chunk.
         type_costs: How many times as much svm pays for a wrong tag on a word of a chunk of these types, as in
             {"city": 2}; 1 for types that are not named.
-        sentence_labels: Also learn the label of each sentence (its intent), where the training data have them.
+        sentence_labels: Also learn the label of each sentence (its intent), where the training data have them. The best
+            epoch is then picked by the mean of F1 and the labels' accuracy.
         label_pooling: How the label sees the whole sentence.
         label_weight: What a sentence's label counts beside one of its tags.
     """

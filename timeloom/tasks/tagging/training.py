@@ -38,10 +38,9 @@ class TaggingRun:
 class TaggingProblem:
     """The training of a tagger, as `fit` wants it told."""
 
-    selected_by = "f1"
-
     def __init__(self, tagger: Tagger, train: Sequence[Sentence], valid: Sequence[Sentence], options: TrainingOptions):
         self.tagger, self.train, self.valid, self.options = tagger, train, valid, options
+        self.selected_by = "joint" if tagger.labels else "f1"
         self._lengths = [len(sentence.tokens) for sentence in train]
 
     def plan(self, epoch: int) -> list[list[int]]:
@@ -59,7 +58,9 @@ class TaggingProblem:
             "recall": overall.recall,
             "accuracy": scores.chunks.accuracy,
         }
-        return row if scores.labelled == 0 else {**row, "label_accuracy": scores.label_accuracy}
+        if self.tagger.labels:
+            row |= {"label_accuracy": scores.label_accuracy, "joint": (overall.f1 + scores.label_accuracy) / 2}
+        return row
 
 
 def train_tagger(

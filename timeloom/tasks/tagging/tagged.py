@@ -1,0 +1,61 @@
+"""A sentence with what a tagger makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from timeloom.chain import Chain
+from timeloom.data import to_bio
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What a tagger makes of one sentence.
+
+    `tags` are BIO that chunks can be read off. `confidences` are the probabilities of the tags, each for itself, and
+    `paths` the best ways to tag the whole sentence with their probabilities; both where they were asked for. `label`
+    and its probability are there where the tagger learned labels.
+    """
+
+    tags: list[str]
+    confidences: list[float] | None = None
+    paths: list[tuple[list[str], float]] = field(default_factory=list)
+    label: str | None = None
+    label_probability: float | None = None
+
+
+def tagged_by(
+    chain: Chain,
+    tags: Sequence[str],
+    label_chances: Tensor | None,
+    labels: Sequence[str],
+    *,
+    confidences: bool,
+    paths: int,
+) -> Iterator[Tagged]:
+    """Each sentence of a chain over `tags`, with the likeliest of its `labels` where their chances (B, L) are given."""
+    best = chain.best_path()[0]
+    sure = chain.marginals().gather(-1, best.clamp(min=0)[..., None])[..., 0] if confidences else None
+    ways: list[list[tuple[list[str], float]]] = [[] for _ in best]
+    if paths:
+        found, scores = chain.k_best(paths)
+        chances = (scores - chain.partition()[:, None]).exp()
+        ways = [
+            [(named(way, tags), chance) for way, chance in zip(*of_sentence, strict=True) if chance > 0]
+            for of_sentence in zip(found.tolist(), chances.tolist(), strict=True)
+        ]
+    for row, path in enumerate(best.tolist()):
+        words = sum(k >= 0 for k in path)
+        tagged = Tagged(named(path, tags), None if sure is None else sure[row, :words].tolist(), ways[row])
+        if label_chances is not None:
+            chance, label = label_chances[row].max(-1)
+            tagged = replace(tagged, label=labels[int(label)], label_probability=float(chance))
+        yield tagged
+
+
+def named(path: Sequence[int], tags: Sequence[str]) -> list[str]:
+    """The tags of a path whose padding is -1, as BIO that chunks can be read off."""
+    return list(to_bio([tags[k] for k in path if k >= 0], "bio")[0])
