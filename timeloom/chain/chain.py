@@ -68,7 +68,8 @@ class Chain:
             emissions = emissions.new_zeros(B, 1, K)
         self._steps = T
         self._inside = step_mask(lengths, emissions.shape[1])  # (B, T)
-        emissions = torch.where(self._inside[..., None], emissions, 0.0)
+        if not self._inside.all():
+            emissions = torch.where(self._inside[..., None], emissions, 0.0)
         if not (emissions < torch.inf).all():
             b, t = (~(emissions < torch.inf)).any(-1).nonzero()[0].tolist()
             raise UsageError(f"Chain: the emissions of sentence {b} hold NaN or +inf at step {t}, counted from 0")

@@ -64,10 +64,11 @@ def log_sums(
 
 def begun(emissions: Tensor, start: Tensor, lengths: Tensor) -> tuple[ForwardCell.State, Tensor, Tensor]:
     """The State after the first step, the emissions of the others (T - 1, B, K), and how many of these there are."""
-    first = emissions[:, 0] + start
+    first, others = emissions.transpose(0, 1).split([1, emissions.shape[1] - 1])
+    first = first[0] + start
     most = first.detach().amax(-1, keepdim=True)
     most = torch.where(most == -torch.inf, 0.0, most)
-    return ForwardCell.State(first - most, most), emissions[:, 1:].transpose(0, 1), (lengths - 1).clamp(min=0)
+    return ForwardCell.State(first - most, most), others, (lengths - 1).clamp(min=0)
 
 
 def cell_for(emissions: Tensor) -> ForwardCell:
@@ -123,7 +124,10 @@ def doubtful(sums: Tensor, emissions: Tensor, transitions: Tensor, start: Tensor
     if not len(sums):
         return None
     numbers = torch.finfo(sums.dtype)
-    low = (sums < sums.shape[-1] * numbers.tiny / numbers.eps).transpose(0, 1)  # (B, T - 1, K)
+    least = sums.shape[-1] * numbers.tiny / numbers.eps
+    if sums.amin() >= least:  # the usual case, in one pass
+        return None
+    low = (sums < least).transpose(0, 1)  # (B, T - 1, K)
     low = low & step_mask(lengths, emissions.shape[1])[:, 1:, None]
     if not low.any():
         return None
