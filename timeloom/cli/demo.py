@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from timeloom.cli import evaluate, sample, train
+from timeloom.cli import evaluate, look, sample, train
 from timeloom.cli.parser import make_parser, parse
 from timeloom.core import UsageError
 from timeloom.core.files import write_whole
@@ -50,9 +50,12 @@ def run(argv: Sequence[str]) -> int:
         console.print(marked(tokens, tags))
     picture = tag_probabilities(sentences, tagger.tags, [tagger.probabilities(s).numpy() for s in sentences])
     write_whole(out / "slots.png", as_png(picture))
+    console.print("\nHow it came to that: every way to tag the second, and which tag may follow which:")
+    look.run(announce("look", "lattice", model, LECTURE_SENTENCES[1], "--out", out / "lattice.png"))
+    look.run(announce("look", "transitions", model, "--out", out / "transitions.png"))
     console.print(
         f"\nThe model lies in {model}, its logs in {training_folder(model)}.\n"
-        f"Pictures: how training went, {model / 'curves.png'}; what it thinks of each word, {out / 'slots.png'}.\n"
+        f"More pictures: how training went, {model / 'curves.png'}; what it thinks of each word, {out / 'slots.png'}.\n"
         "Now your own file: timeloom train tag --train YOURS.conll --out models/yours"
     )
     return 0

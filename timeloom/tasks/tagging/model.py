@@ -76,6 +76,7 @@ class Tagger(nn.Module):
             model.num_layers,
             model.bidirectional,
             dropout=model.dropout,
+            recurrent_dropout=model.recurrent_dropout,
         )
         self.output = nn.Linear(self.encoder.output_size, len(self.tags))
         self.dependence = dependence_of(model, self.tags)

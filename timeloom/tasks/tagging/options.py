@@ -28,6 +28,7 @@ class TaggerOptions:
         feature_embedding_size: Numbers that stand for each further feature of a word (--feature_columns).
         capitalisation: Also see how each word is written: lower case, Capital, CAPITALS, mIxed, with digits, signs.
         dropout: Share of word vectors' and of encoder outputs' entries that are dropped in training.
+        recurrent_dropout: Share of the state's entries that the recurrence does not see, the same ones at every step.
         word_dropout: How easily a word is hidden in training, so that the model learns what an unknown word means: a
             word seen n times is hidden with the probability word_dropout / (word_dropout + n).
         lowercase: Look words up in lower case (letters are always read as they stand).
@@ -57,6 +58,7 @@ class TaggerOptions:
     feature_embedding_size: int = 32
     capitalisation: bool = False
     dropout: float = 0.5
+    recurrent_dropout: float = 0.0
     word_dropout: float = 0.25
     lowercase: bool = False
     digits: bool = True
@@ -79,8 +81,9 @@ class TaggerOptions:
         ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}, wanted 0 ≤ dropout < 1")
+        for name in ("dropout", "recurrent_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")
         costs = {f"type_costs of {kind}": cost for kind, cost in self.type_costs.items()}
         for name in ("cost_missed", "cost_invented", "word_dropout", "label_weight"):
             costs[name] = getattr(self, name)
