@@ -84,5 +84,5 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, unbroken: bytes) -> 
     assert "Traceback" not in err
     go_on = err.split("Go on with: timeloom ")[1].split()
     out, _ = finished(started([sys.executable, "-m", "timeloom.cli.main", *go_on]))
-    assert "best of 150 epochs" in out
+    assert "of 150 is kept" in out
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == unbroken

@@ -127,8 +127,8 @@ def test_a_running_mean_is_what_is_validated_and_kept(tmp_path: Path) -> None:
         mean = 0.9 * mean + 0.1 * weight
     torch.testing.assert_close(model.map.weight.detach(), mean)
     x, y = LineProblem().x, LineProblem().y
-    assert progress.history[0]["score"] == pytest.approx(-float(model.loss((x, y))))
-    with pytest.raises(UsageError, match="average is 1.0"):
+    assert progress.history[0]["score"] == pytest.approx(-model.loss((x, y)).item())
+    with pytest.raises(UsageError, match=r"average is 1\.0"):
         replace(OPTIONS, average=1.0)
 
 
@@ -158,6 +158,13 @@ def test_best_epoch_is_the_one_given_back(tmp_path: Path) -> None:
     three_epochs, _ = trained(tmp_path / "c", constant, LineProblem([1.0, 3.0, 2.0]))
     assert weights(three_epochs) == weights(two_epochs)
     assert weights(model) != weights(two_epochs)  # the linear schedule of a longer run takes other steps
+
+
+def test_the_last_epoch_is_given_back_where_that_is_asked_for(tmp_path: Path) -> None:
+    model, progress = trained(tmp_path / "a", replace(OPTIONS, keep="last"), LineProblem([5.0, 1.0, 2.0]))
+    other, _ = trained(tmp_path / "b", OPTIONS, LineProblem([1.0, 2.0, 5.0]))
+    assert progress.best_epoch == 2
+    assert weights(model) == weights(other)
 
 
 def test_patience(tmp_path: Path) -> None:
@@ -250,6 +257,7 @@ def test_schedules() -> None:
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0"),
         ({"warmup": 1.0}, "warmup is 1.0, wanted 0 ≤ warmup < 1"),
+        ({"keep": "last", "patience": 3}, "give one of them"),
     ],
 )
 def test_options_that_make_no_sense(wrong: dict[str, Any], said: str) -> None:

@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     picture = tag_probabilities(sentences, tagger.tags, [tagger.probabilities(s).numpy() for s in sentences])
     write_whole(out / "slots.png", as_png(picture))
     console.print("\nHow it came to that: every way to tag the second, and which tag may follow which:")
-    look.run(announce("look", "lattice", model, LECTURE_SENTENCES[1], "--out", out / "lattice.png"))
+    look.run(announce("look", "lattice", model, " ".join(sentences[1]), "--out", out / "lattice.png"))
     look.run(announce("look", "transitions", model, "--out", out / "transitions.png"))
     console.print(
         f"\nThe model lies in {model}, its logs in {training_folder(model)}.\n"

@@ -98,7 +98,7 @@ def tell_result(result: TaggingRun) -> None:
         print(result.test.report())
     row = progress.history[progress.best_epoch]
     print(
-        f"best of {len(progress.history)} epochs: {progress.best_epoch + 1}, "
+        f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept: "
         f"F1 {row['f1']:.2f} on the validation data; {progress.seconds:.0f} s of training"
     )
     print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")

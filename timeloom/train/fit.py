@@ -233,6 +233,7 @@ class Fit:
             "seconds": seconds,
         }
         best = scores[self.problem.selected_by] > progress.best_score or progress.best_epoch < 0
+        best = best or self.options.keep == "last"
         if best:
             progress.best_score, progress.best_epoch = scores[self.problem.selected_by], progress.epoch
             self.best = {name: value.detach().clone() for name, value in self.kept.state_dict().items()}

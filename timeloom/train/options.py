@@ -27,6 +27,8 @@ class TrainingOptions:
         clip_value: Largest entry of a gradient; applied before clip_norm. null: any size.
         average: How much of a running mean of the weights stays at each step, 0.999 for instance; the mean is what is
             validated and saved. 0 takes the weights as they are.
+        keep: Which epoch's weights the model is made of: the best on the validation data, or the last, for a final model
+            of settings that were chosen before; its validation data may then be part of what it learns from.
         patience: Epochs without a better validation score before the run stops; 0 never stops early.
         seed: Seed of the weights, the order of the data and all noise. Same seed, same bytes.
         checkpoint_seconds: Longest time between two checkpoints inside an epoch; one is always written at its end.
@@ -45,6 +47,7 @@ class TrainingOptions:
     clip_norm: float | None = 5.0
     clip_value: float | None = None
     average: float = 0.0
+    keep: Literal["best", "last"] = "best"
     patience: int = 0
     seed: int = 1
     checkpoint_seconds: float = 30.0
@@ -63,5 +66,7 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value < LARGE:
                 raise UsageError(f"{name} is {value}, wanted more than 0 and less than {LARGE:g}")
+        if self.keep == "last" and self.patience:
+            raise UsageError("patience waits for a better epoch, and keep=last takes the last one; give one of them")
         if self.seed >= 2**63:
             raise UsageError(f"seed is {self.seed}, wanted less than 2^63")
