@@ -27,8 +27,8 @@ class TrainingOptions:
         clip_value: Largest entry of a gradient; applied before clip_norm. null: any size.
         average: How much of a running mean of the weights stays at each step, 0.999 for instance; the mean is what is
             validated and saved. 0 takes the weights as they are.
-        keep: Which epoch's weights the model is made of: the best on the validation data, or the last, for a final model
-            of settings that were chosen before; its validation data may then be part of what it learns from.
+        keep: Which epoch's weights the model is made of: the best on the validation data, or the last, for a final
+            model of settings that were chosen before; its validation data may then be part of what it learns from.
         patience: Epochs without a better validation score before the run stops; 0 never stops early.
         seed: Seed of the weights, the order of the data and all noise. Same seed, same bytes.
         checkpoint_seconds: Longest time between two checkpoints inside an epoch; one is always written at its end.

@@ -31,6 +31,8 @@ class TaggerOptions:
         recurrent_dropout: Share of the state's entries that the recurrence does not see, the same ones at every step.
         word_dropout: How easily a word is hidden in training, so that the model learns what an unknown word means: a
             word seen n times is hidden with the probability word_dropout / (word_dropout + n).
+        swap: Share of chunks that are replaced, in training, by another chunk of the same type: for slots that are
+            filled from lists (names, days, times), where the words around them tell what they are.
         lowercase: Look words up in lower case (letters are always read as they stand).
         digits: Take every digit for a 0 when words are looked up.
         output: How tags depend on each other. softmax: not at all; crf, perceptron and svm learn which tag follows
@@ -60,6 +62,7 @@ class TaggerOptions:
     dropout: float = 0.5
     recurrent_dropout: float = 0.0
     word_dropout: float = 0.25
+    swap: float = 0.0
     lowercase: bool = False
     digits: bool = True
     output: Literal["softmax", "crf", "perceptron", "svm", "hmm"] = "softmax"
@@ -84,6 +87,8 @@ class TaggerOptions:
         for name in ("dropout", "recurrent_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")
+        if not 0 <= self.swap <= 1:
+            raise UsageError(f"swap is {self.swap}, wanted 0 ≤ swap ≤ 1")
         costs = {f"type_costs of {kind}": cost for kind, cost in self.type_costs.items()}
         for name in ("cost_missed", "cost_invented", "word_dropout", "label_weight"):
             costs[name] = getattr(self, name)
