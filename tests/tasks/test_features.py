@@ -19,7 +19,15 @@ from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingDat
 from timeloom.tasks.tagging.words import WRITTEN, how_written
 from timeloom.train import TrainingOptions, Watch
 
-SMALL = TaggerOptions(hidden_size=12, embedding_size=8, dropout=0.0, word_dropout=0.0)
+SMALL = TaggerOptions(
+    hidden_size=12,
+    embedding_size=8,
+    dropout=0.0,
+    word_dropout=0.0,
+    output="softmax",
+    characters="none",
+    capitalisation=False,
+)
 QUICK = TrainingOptions(epochs=25, batch_size=4, learning_rate=0.02)
 
 

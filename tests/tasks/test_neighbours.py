@@ -12,7 +12,15 @@ from timeloom.data import UNKNOWN, Sentence
 from timeloom.tasks.tagging import Tagger, TaggerOptions
 from timeloom.tasks.tagging.neighbours import Neighbours
 
-SMALL = TaggerOptions(hidden_size=6, embedding_size=5, dropout=0.0, word_dropout=0.0)
+SMALL = TaggerOptions(
+    hidden_size=6,
+    embedding_size=5,
+    dropout=0.0,
+    word_dropout=0.0,
+    output="softmax",
+    characters="none",
+    capitalisation=False,
+)
 WORDS = Padded(torch.tensor([[2, 5, 3, 4], [5, 0, 0, 0], [3, 2, 0, 0]]), torch.tensor([4, 1, 2]))
 
 

@@ -28,7 +28,15 @@ from timeloom.tasks.tagging.data import collect_vocabulary
 from timeloom.tasks.tagging.training import TaggingProblem
 from timeloom.train import TrainingOptions, Watch, fit, score_chunks
 
-SMALL = TaggerOptions(hidden_size=16, embedding_size=16, dropout=0.0, word_dropout=0.0)
+SMALL = TaggerOptions(
+    hidden_size=16,
+    embedding_size=16,
+    dropout=0.0,
+    word_dropout=0.0,
+    output="softmax",
+    characters="none",
+    capitalisation=False,
+)
 QUICK = TrainingOptions(epochs=40, batch_size=4, learning_rate=0.02)
 
 
@@ -196,6 +204,17 @@ def test_held_out_sentences_and_repairs_are_told(tmp_path: Path) -> None:
     assert any("1 " in note and "t.conll" in note for note in notes)
     assert any("2 of the 21 sentences" in note and "held out" in note for note in notes)
     assert run.valid.sentences == 2
+
+
+def test_a_final_model_learns_from_the_validation_sentences_too(tmp_path: Path) -> None:
+    train, valid = write_conll(tmp_path / "t.conll", TWENTY[:8]), write_conll(tmp_path / "v.conll", TWENTY[8:])
+    data = TaggingData(str(train), valid=str(valid), train_on_valid=True)
+    run = train_tagger(data, SMALL, replace(QUICK, keep="last"), tmp_path / "m")
+    assert run.progress.best_epoch == QUICK.epochs - 1
+    assert "thanks" in run.tagger.words  # which only the second file has
+    assert run.valid.chunks.overall.f1 == 100
+    with pytest.raises(UsageError, match="give keep=last"):
+        train_tagger(data, SMALL, QUICK, tmp_path / "n")
 
 
 def test_one_sentence_cannot_be_held_out(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ class TaggingData:
     Args:
         train: Tagged sentences to learn from.
         valid: Tagged sentences that pick the best epoch. null: every tenth sentence of train is held out.
+        train_on_valid: Learn from the validation sentences, too: for a final model, when all settings have been chosen
+            with them held out. Wants keep=last, for no epoch can be picked by them any more.
         test: Tagged sentences to score the finished model on.
         min_count: Words that train has fewer times than this are unknown words.
         vectors: Word vectors to begin with, a text file as word2vec and GloVe write it, as wide as embedding_size.
@@ -33,6 +35,7 @@ class TaggingData:
 
     train: str
     valid: str | None = None
+    train_on_valid: bool = False
     test: str | None = None
     min_count: int = 1
     vectors: str | None = None
@@ -100,6 +103,8 @@ def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[
         held_out = {id(sentence) for sentence in parts["valid"]}
         parts["train"] = [sentence for sentence in sentences if id(sentence) not in held_out]
         watch.note(f"no --valid: {len(parts['valid'])} of the {len(sentences)} sentences in {data.train} are held out")
+    if data.train_on_valid:
+        parts["train"] = [*parts["train"], *parts["valid"]]
     known = {tag for sentence in parts["train"] for tag in sentence.tags or ()}
     strange = Counter(tag for s in parts["valid"] for tag in s.tags or () if tag not in known)
     if strange:

@@ -56,18 +56,18 @@ class TaggerOptions:
     num_layers: int = 1
     bidirectional: bool = True
     embedding_size: int = 200
-    characters: Literal["none", "recurrent", "cnn"] = "none"
+    characters: Literal["none", "recurrent", "cnn"] = "cnn"
     character_embedding_size: int = 32
     character_hidden_size: int = 32
     feature_embedding_size: int = 32
-    capitalisation: bool = False
+    capitalisation: bool = True
     dropout: float = 0.5
     recurrent_dropout: float = 0.0
     word_dropout: float = 0.25
     swap: float = 0.0
     lowercase: bool = False
     digits: bool = True
-    output: Literal["softmax", "crf", "perceptron", "svm", "hmm"] = "softmax"
+    output: Literal["softmax", "crf", "perceptron", "svm", "hmm"] = "crf"
     cost_missed: float = 1.0
     cost_invented: float = 1.0
     type_costs: dict[str, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from timeloom.core import UsageError
 from timeloom.core.files import empty_folder, locked, make_folder
 from timeloom.data import Sentence, epoch_batches
 from timeloom.pictures import as_png, training_curves
@@ -84,6 +85,8 @@ def train_tagger(
     earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
     """
     out, watch, file = Path(out), watch or Watch(), file or TaggedFile()
+    if data.train_on_valid and training.keep != "last":
+        raise UsageError("train_on_valid leaves nothing to pick the best epoch by; give keep=last with it")
     workshop = training_folder(out)
     check_folders(out, workshop, resume, overwrite)
     prepared = prepare(data, file, model, watch)
