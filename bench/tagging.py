@@ -45,8 +45,9 @@ def atis() -> str:
             "4,478 / 500 / 893 sentences, 120 slot tags and 21 intents in the training part. The defaults of "
             "`timeloom train tag`, nothing pretrained: words and their letters, a bidirectional LSTM, a conditional "
             "random field over the tags, the intent from the same encoding. Settings were chosen on sentences held "
-            "out of the first two parts; the runs then learn from both for as many epochs. Slot F1 as conlleval counts it; intents as they stand in the files, so that those of the test "
-            "part that training never saw count as wrong.",
+            "out of the first two parts; the runs then learn from both for as many epochs. Slot F1 as conlleval "
+            "counts it; intents as they stand in the files, so that those of the test part that training never saw "
+            "count as wrong.",
             "",
             "| seed | slot F1 | intent accuracy | both right | minutes |",
             "|---|---|---|---|---|",
@@ -54,9 +55,9 @@ def atis() -> str:
             f"| **mean ± deviation** | {means} | |",
             f"| 1, without the validation part | {apart} | {held_out.minutes:.1f} |",
             "",
-            f"The last row learned from 4,478 sentences only; of the validation part it has {held_out.valid['f1']:.2f} F1 "
-            f"and {held_out.valid['label_accuracy']:.2f} % of the intents right, in epoch {held_out.epoch}, the best of "
-            f"{held_out.epochs}.",
+            f"The last row learned from 4,478 sentences only; on the validation part it has {held_out.valid['f1']:.2f} "
+            f"F1 and {held_out.valid['label_accuracy']:.2f} % of the intents right, in epoch {held_out.epoch}, the "
+            f"best of {held_out.epochs}.",
             "",
             "Published without pretraining, from words (ours reads letters, too): bidirectional Jordan network "
             "93.98, LSTM 94.85, attention BiRNN 95.98 (94.2 when others ran it on these files), Stack-Propagation "
@@ -106,8 +107,8 @@ def chunking() -> str:
             f"| **mean ± deviation** | {mean_and_deviation([run.test['f1'] for run in done.values()])} | |",
             f"| 1, the 1,000 held out | {held_out.test['f1']:.2f} | {held_out.minutes:.1f} |",
             "",
-            f"The last row has {held_out.valid['f1']:.2f} F1 on the 1,000 sentences, in epoch {held_out.epoch}, the best "
-            f"of {held_out.epochs}.",
+            f"The last row has {held_out.valid['f1']:.2f} F1 on the 1,000 sentences, in epoch {held_out.epoch}, the "
+            f"best of {held_out.epochs}.",
             "",
             "Published: conditional random field with hand-made features 94.38, BiLSTM-CRF with random embeddings "
             "94.13, both with the parts of speech.",
