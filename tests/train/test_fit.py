@@ -110,39 +110,6 @@ def test_resumed_is_the_same_as_unbroken(tmp_path: Path, step: int, how: str) ->
     assert (progress.epoch, progress.steps) == (3, 15)
 
 
-def test_a_running_mean_is_what_is_validated_and_kept(tmp_path: Path) -> None:
-    """By hand: after each step the mean keeps a share of itself and takes the rest from the weights."""
-    seen: list[Tensor] = []
-
-    class Following(Watch):
-        def stepped(self, epoch: int, loss: float) -> None:
-            seen.append(model.map.weight.detach().clone())
-
-    torch.manual_seed(1)
-    model = Line()
-    options = replace(OPTIONS, epochs=1, average=0.9)
-    progress = fit(model, LineProblem(), options, tmp_path, watch=Following())
-    mean = seen[0]
-    for weight in seen[1:]:
-        mean = 0.9 * mean + 0.1 * weight
-    torch.testing.assert_close(model.map.weight.detach(), mean)
-    x, y = LineProblem().x, LineProblem().y
-    assert progress.history[0]["score"] == pytest.approx(-model.loss((x, y)).item())
-    with pytest.raises(UsageError, match=r"average is 1\.0"):
-        replace(OPTIONS, average=1.0)
-
-
-@pytest.mark.parametrize("step", [4, 6])
-def test_a_running_mean_is_resumed_to_the_byte(tmp_path: Path, step: int) -> None:
-    options = replace(OPTIONS, average=0.9)
-    unbroken = weights(trained(tmp_path / "whole", options)[0])
-    with pytest.raises(ZeroDivisionError):
-        trained(tmp_path / "broken", options, watch=StopAt(step, "crash"))
-    torch.manual_seed(99)
-    assert weights(trained(tmp_path / "broken", options, resume=True)[0]) == unbroken
-    assert unbroken != weights(trained(tmp_path / "plain")[0])
-
-
 def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
     first = weights(trained(tmp_path)[0])
     stamp = (tmp_path / "last.ckpt").stat().st_mtime_ns

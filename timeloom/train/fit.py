@@ -15,7 +15,6 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from timeloom.core import ModelError, RunError, UsageError
 from timeloom.core.files import make_folder, write_whole
@@ -42,7 +41,7 @@ class Problem(Protocol):
         ...
 
     def validate(self, model: Any) -> dict[str, float]:
-        """Scores of a model on held-out data: the one that is trained, or its running mean, in evaluation mode."""
+        """Scores on held-out data; the model is in evaluation mode."""
         ...
 
 
@@ -87,9 +86,6 @@ class Fit:
         wrapped.mark_forward_method("loss")
         self.model: Any = wrapped
         self.optimizer: Optimizer = optimizer
-        # What is validated and kept: a running mean of the weights, or the model itself.
-        self.averaged = averaged(model, options.average) if options.average else None
-        self.kept: nn.Module = self.averaged.module if self.averaged is not None else model
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.total_steps = options.epochs * len(problem.plan(0))
@@ -114,8 +110,6 @@ class Fit:
             raise ModelError(f"{self.folder / LAST} is a checkpoint of another run; start anew with --overwrite")
         self.plain_model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(saved["averaged"])
         self.best = saved["best"]
         self.write_log()  # a kill may have come between the checkpoint and the log
 
@@ -131,8 +125,6 @@ class Fit:
         self.check_weights()  # rather the checkpoint from before than one that nothing can come of
         # The best weights lie in the same file as the progress that speaks of them, so no kill can part the two.
         tensors = {"model": self.plain_model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
-        if self.averaged is not None:
-            tensors["averaged"] = self.averaged.state_dict()
         save_checkpoint(self.folder / LAST, self.progress, {"run": self.run, **tensors})
 
     def is_over(self) -> bool:
@@ -184,8 +176,6 @@ class Fit:
         self.fabric.backward(loss)
         self.progress.clipped += self.clip()
         self.optimizer.step()
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.plain_model)
         return value
 
     def clip(self) -> bool:
@@ -219,10 +209,10 @@ class Fit:
     def end_epoch(self, logger: TensorBoardLogger) -> None:
         progress = self.progress
         self.check_weights()
-        self.kept.eval()
+        self.model.eval()
         started = time.monotonic()
         with torch.inference_mode():
-            scores = self.problem.validate(self.kept)
+            scores = self.problem.validate(self.plain_model)
         seconds = progress.epoch_seconds + time.monotonic() - started
         row = {
             "epoch": progress.epoch + 1,
@@ -236,7 +226,7 @@ class Fit:
         best = best or self.options.keep == "last"
         if best:
             progress.best_score, progress.best_epoch = scores[self.problem.selected_by], progress.epoch
-            self.best = {name: value.detach().clone() for name, value in self.kept.state_dict().items()}
+            self.best = {name: value.detach().clone() for name, value in self.plain_model.state_dict().items()}
         progress.history.append(row)
         progress.seconds += seconds
         progress.epoch, progress.step = progress.epoch + 1, 0
@@ -245,10 +235,6 @@ class Fit:
         self.write_log()
         logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=progress.steps)
         self.watch.epoch_ended(row, best)
-
-
-def averaged(model: nn.Module, stays: float) -> AveragedModel:
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(stays))
 
 
 def as_csv(rows: Sequence[dict[str, float]]) -> str:

@@ -25,8 +25,6 @@ class TrainingOptions:
         warmup: Share of all steps in which the learning rate climbs from zero.
         clip_norm: Longest gradient, over all parameters together; longer ones are scaled down. null: any length.
         clip_value: Largest entry of a gradient; applied before clip_norm. null: any size.
-        average: How much of a running mean of the weights stays at each step, 0.999 for instance; the mean is what is
-            validated and saved. 0 takes the weights as they are.
         keep: Which epoch's weights the model is made of: the best on the validation data, or the last, for a final
             model of settings that were chosen before; its validation data may then be part of what it learns from.
         patience: Epochs without a better validation score before the run stops; 0 never stops early.
@@ -46,7 +44,6 @@ class TrainingOptions:
     warmup: float = 0.0
     clip_norm: float | None = 5.0
     clip_value: float | None = None
-    average: float = 0.0
     keep: Literal["best", "last"] = "best"
     patience: int = 0
     seed: int = 1
@@ -59,7 +56,7 @@ class TrainingOptions:
         for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted {least} or more")
-        for name in ("warmup", "momentum", "average"):
+        for name in ("warmup", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")
         for name in ("learning_rate", "clip_norm", "clip_value"):

@@ -24,7 +24,6 @@ from timeloom.structured import (
     tag_rules,
 )
 from timeloom.tasks.tagging.batch import Batch
-from timeloom.tasks.tagging.neighbours import Neighbours
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.tagged import Tagged, tagged_by
 from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
@@ -84,9 +83,6 @@ class Tagger(nn.Module):
         if self.labels:
             self.pooling = Pooling(model.label_pooling, self.encoder.output_size, model.bidirectional)
             self.label_output = nn.Linear(self.encoder.output_size, len(self.labels))
-        self.neighbours = None
-        if model.neighbours:
-            self.neighbours = Neighbours(self.encoder.output_size, len(self.words), self.words.ids[UNKNOWN])
         self._tag_ids = {tag: number for number, tag in enumerate(self.tags)}
         self._label_ids = {label: number for number, label in enumerate(self.labels)}
 
@@ -174,8 +170,6 @@ class Tagger(nn.Module):
             loss = self.dependence.loss(scores, batch.tags, batch.words.lengths)
         else:
             loss = F.cross_entropy(scores.flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
-        if self.neighbours is not None:
-            loss = loss + self.options.neighbours * self.neighbours.loss(encoded, batch.words)
         if batch.labels is not None:
             wrong = F.cross_entropy(
                 self.label_scores(encoded, batch), batch.labels, ignore_index=NO_TAG, reduction="sum"

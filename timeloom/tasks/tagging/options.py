@@ -31,8 +31,6 @@ class TaggerOptions:
         recurrent_dropout: Share of the state's entries that the recurrence does not see, the same ones at every step.
         word_dropout: How easily a word is hidden in training, so that the model learns what an unknown word means: a
             word seen n times is hidden with the probability word_dropout / (word_dropout + n).
-        swap: Share of chunks that are replaced, in training, by another chunk of the same type: for slots that are
-            filled from lists (names, days, times), where the words around them tell what they are.
         lowercase: Look words up in lower case (letters are always read as they stand).
         digits: Take every digit for a 0 when words are looked up.
         output: How tags depend on each other. softmax: not at all; crf, perceptron and svm learn which tag follows
@@ -43,8 +41,6 @@ class TaggerOptions:
         cost_invented: What svm pays for an O that it puts into a chunk.
         type_costs: How many times as much svm pays for a wrong tag on a word of a chunk of these types, as in
             {"city": 2}; 1 for types that are not named.
-        neighbours: What foretelling the next word and the one before counts beside the tags, in training: the encoder
-            then learns more from the same sentences. 0.1 is usual; it wants one layer that reads from both ends.
         sentence_labels: Also learn the label of each sentence (its intent), where the training data have them. The best
             epoch is then picked by the mean of F1 and the labels' accuracy.
         label_pooling: How the label sees the whole sentence.
@@ -64,14 +60,12 @@ class TaggerOptions:
     dropout: float = 0.5
     recurrent_dropout: float = 0.0
     word_dropout: float = 0.25
-    swap: float = 0.0
     lowercase: bool = False
     digits: bool = True
     output: Literal["softmax", "crf", "perceptron", "svm", "hmm"] = "crf"
     cost_missed: float = 1.0
     cost_invented: float = 1.0
     type_costs: dict[str, float] = field(default_factory=dict)
-    neighbours: float = 0.0
     sentence_labels: bool = True
     label_pooling: Pool = "attention"
     label_weight: float = 1.0
@@ -90,18 +84,12 @@ class TaggerOptions:
         for name in ("dropout", "recurrent_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")
-        if not 0 <= self.swap <= 1:
-            raise UsageError(f"swap is {self.swap}, wanted 0 ≤ swap ≤ 1")
         costs = {f"type_costs of {kind}": cost for kind, cost in self.type_costs.items()}
-        for name in ("cost_missed", "cost_invented", "word_dropout", "label_weight", "neighbours"):
+        for name in ("cost_missed", "cost_invented", "word_dropout", "label_weight"):
             costs[name] = getattr(self, name)
         for name, value in costs.items():
             if value < 0:
                 raise UsageError(f"{name} is {value}, wanted 0 or more")
-        if self.neighbours and (self.num_layers > 1 or not self.bidirectional):
-            raise UsageError(
-                "neighbours are foretold by each direction for itself; that wants num_layers 1 and bidirectional true"
-            )
         plain = {name: TaggerOptions.__dataclass_fields__[name].default for name in SVM_ONLY[:2]} | {"type_costs": {}}
         if self.output != "svm" and (given := [name for name in SVM_ONLY if getattr(self, name) != plain[name]]):
             raise UsageError(f"{given[0]} is for the output svm; the output is {self.output}, which has no costs")

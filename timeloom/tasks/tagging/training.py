@@ -22,7 +22,6 @@ from timeloom.tasks.tagging.evaluation import TaggingScores, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
-from timeloom.tasks.tagging.swaps import ChunkSwaps
 from timeloom.train import Progress, TrainingOptions, Watch, fit
 
 
@@ -43,16 +42,13 @@ class TaggingProblem:
     def __init__(self, tagger: Tagger, train: Sequence[Sentence], valid: Sequence[Sentence], options: TrainingOptions):
         self.tagger, self.train, self.valid, self.options = tagger, train, valid, options
         self.selected_by = "joint" if tagger.labels else "f1"
-        swap = tagger.options.swap
-        self.swaps = ChunkSwaps(train, swap) if swap else None
         self._lengths = [len(sentence.tokens) for sentence in train]
 
     def plan(self, epoch: int) -> list[list[int]]:
         return epoch_batches(self._lengths, self.options.batch_size, seed=self.options.seed, epoch=epoch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        chosen = [self.train[index] for index in indices]
-        return self.tagger.encode(chosen if self.swaps is None else [self.swaps(sentence) for sentence in chosen])
+        return self.tagger.encode([self.train[index] for index in indices])
 
     def validate(self, model: Tagger) -> dict[str, float]:
         scores = score_tagger(model, self.valid)
