@@ -69,6 +69,8 @@ def test_what_is_asked_of_a_chain_is_what_enumeration_gives(seed: int, forbidden
             chain.sample(2)
         with pytest.raises(UsageError, match="every path of sentence"):
             chain.k_best(2)
+        with pytest.raises(UsageError, match="every path of sentence"):
+            chain.log_prob(torch.zeros(len(case.lengths), max(case.lengths.tolist()), dtype=torch.long))
         return
     path, best = chain.best_path()
     several, ordered = chain.k_best(3)
@@ -170,15 +172,74 @@ def test_large_scores_in_float32_are_as_in_float64(scale: float) -> None:
     single = Chain(*parts, lengths=lengths)
     double = Chain(*(part.double() for part in parts), lengths=lengths)
     torch.testing.assert_close(single.partition().double(), double.partition(), rtol=1e-6, atol=0)
-    assert torch.equal(single.best_path()[0], double.best_path()[0])
+    path = single.best_path()[0]
+    assert torch.equal(path, double.best_path()[0])
     with torch.no_grad():
-        torch.testing.assert_close(single.marginals().double(), double.marginals(), rtol=0, atol=scale * 2e-6)
+        eps = 2e-6 * scale  # what float32 knows of a sum of twenty scores of this size
+        torch.testing.assert_close(single.marginals().double(), double.marginals(), rtol=0, atol=eps)
+        torch.testing.assert_close(single.pair_marginals().double(), double.pair_marginals(), rtol=0, atol=eps)
+        torch.testing.assert_close(single.entropy().double(), double.entropy(), rtol=0, atol=eps)
+        torch.testing.assert_close(single.log_prob(path).double(), double.log_prob(path), rtol=0, atol=4 * eps)
+        assert torch.equal(single.k_best(1)[0][:, 0], path)
+        if scale == 1e4:  # one path has all the probability, but where two are very close
+            assert float((single.sample(20)[:, :1] == path[:1]).double().mean()) == 1
     for one, other in zip(
         torch.autograd.grad(single.partition().sum(), parts),
         torch.autograd.grad(double.partition().sum(), parts),
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=0, atol=scale * 4e-6)
+
+
+@pytest.mark.parametrize("offset", [1e4, -1e4])
+def test_long_sequences_of_large_scores_lose_no_digits(offset: float) -> None:
+    """The scores differ by about 1, and lie far from 0: sums of 500 of them leave float32 no digit for that."""
+    torch.manual_seed(0)
+    emissions, transitions = offset + torch.randn(5, 500, 9), torch.randn(9, 9)
+    single, double = Chain(emissions, transitions), Chain(emissions.double(), transitions.double())
+    path = double.best_path()[0]
+    assert torch.equal(single.best_path()[0], path)
+    assert torch.equal(single.k_best(1)[0][:, 0], path)
+    given = torch.randint(9, (5, 500))
+    torch.testing.assert_close(single.log_prob(given).double(), double.log_prob(given), rtol=0, atol=5e-3)
+    torch.testing.assert_close(single.entropy().double(), double.entropy(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(single.marginals().double(), double.marginals(), rtol=0, atol=1e-4)
+
+
+def test_all_paths_but_one_are_forbidden() -> None:
+    nothing = -torch.inf
+    transitions = torch.full((3, 3), nothing)
+    transitions[0, 1], transitions[1, 2] = 0.5, 0.25
+    chain = Chain(torch.randn(1, 3, 3), transitions, start=torch.tensor([0.0, nothing, nothing]))
+    path = torch.tensor([[0, 1, 2]])
+    assert torch.equal(chain.best_path()[0], path)
+    assert torch.equal(chain.least_risk_path()[0], path)
+    assert torch.equal(chain.sample(4), path.expand(4, 1, 3))
+    torch.testing.assert_close(chain.marginals(), torch.eye(3)[None])
+    torch.testing.assert_close(chain.log_prob(path), torch.zeros(1))
+    torch.testing.assert_close(chain.entropy(), torch.zeros(1))
+    paths, scores = chain.k_best(2)
+    assert paths[0, 1].tolist() == [-1] * 3
+    assert scores[0, 1] == nothing
+
+
+def test_an_empty_batch_has_empty_answers() -> None:
+    chain = Chain(torch.zeros(0, 4, 3), torch.zeros(3, 3))
+    none = torch.zeros(0, 4, dtype=torch.long)
+    assert chain.partition().shape == chain.entropy().shape == chain.log_prob(none).shape == (0,)
+    assert chain.best_path()[0].shape == chain.least_risk_path()[0].shape == (0, 4)
+    assert chain.marginals().shape == (0, 4, 3)
+    assert chain.pair_marginals().shape == (0, 3, 3, 3)
+    assert chain.k_best(2)[0].shape == (0, 2, 4)
+    assert chain.sample(2).shape == (2, 0, 4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_equal_paths_all_ways_to_the_best_take_the_same(seed: int) -> None:
+    torch.manual_seed(seed)
+    parts = [torch.randint(-1, 2, sizes).float() for sizes in ((3, 5, 4), (4, 4), (4,), (4,))]
+    chain = Chain(*parts)
+    assert torch.equal(chain.best_path()[0], chain.k_best(3)[0][:, 0])
 
 
 def test_a_path_that_only_an_unlikely_tag_leads_to() -> None:

@@ -127,8 +127,57 @@ def test_alignment_is_the_best_of_all_ways_through() -> None:
 
     best = max(itertools.combinations(range(1, T), len(states) - 1), key=score)
     assert found.tolist() == [sum(t >= end for end in best) for t in range(T)]
-    with pytest.raises(UsageError, match="every path of sentence 0"):
+    with pytest.raises(UsageError, match="3 steps cannot pass through 4 states"):
         model.align(observed[:3], states)
+
+
+@pytest.mark.parametrize("kind", ["full", "diagonal"])
+def test_counted_gaussians_are_the_moments_of_their_steps(kind: str) -> None:
+    torch.manual_seed(0)
+    observed = [torch.randn(n, 2, dtype=torch.float64) for n in (5, 1, 8)]
+    states = [torch.randint(3, (len(steps),)) for steps in observed]
+    spread = torch.ones(3, 2) if kind == "diagonal" else torch.eye(2).expand(3, 2, 2)
+    start = Gaussian(torch.zeros(3, 2, dtype=torch.float64), spread.double(), floor=0.1)
+    model = HMM.counted(observed, states, start, smoothing=0.5)
+    emission = model.emission
+    assert isinstance(emission, Gaussian)
+    assert model.start.dtype == model.transitions.dtype == torch.float64
+    for k in range(3):
+        steps = torch.cat([o[s == k] for o, s in zip(observed, states, strict=True)])
+        wanted = torch.cov(steps.T, correction=0) + 0.1 * torch.eye(2)
+        torch.testing.assert_close(emission.means[k], steps.mean(0))
+        torch.testing.assert_close(emission.covariances[k], wanted.diagonal() if kind == "diagonal" else wanted)
+    begun = torch.tensor([sum(int(s[0]) == k for s in states) + 0.5 for k in range(3)], dtype=torch.float64)
+    torch.testing.assert_close(model.start, begun / begun.sum())
+
+
+def test_counting_keeps_the_type_of_numbers() -> None:
+    start = Categorical(torch.full((2, 3), 1 / 3, dtype=torch.float64))
+    model = HMM.counted([torch.tensor([0, 2])], [torch.tensor([1, 1])], start)
+    assert isinstance(model.emission, Categorical)
+    assert model.emission.probabilities.dtype == model.transitions.dtype == torch.float64
+
+
+def test_what_cannot_be_asked_of_a_model() -> None:
+    even = torch.tensor([0.5, 0.5])
+    model = HMM(even, even.expand(2, 2), Categorical(even.expand(2, 2)))
+    with pytest.raises(UsageError, match=r"states are \[2\], wanted some of 0 to 1"):
+        model.align(torch.tensor([0, 1]), torch.tensor([2]))
+    with pytest.raises(UsageError, match=r"states are \[\]"):
+        model.align(torch.tensor([0, 1]), torch.tensor([], dtype=torch.long))
+    with pytest.raises(UsageError, match="no path to count"):
+        HMM.counted([], [], model.emission)
+    never = HMM(even, even.expand(2, 2), Categorical(torch.tensor([[1.0, 0.0], [1.0, 0.0]])))
+    with pytest.raises(UsageError, match="sequence 1 is impossible"):
+        never.baum_welch([torch.tensor([0]), torch.tensor([0, 1])])
+    with pytest.raises(UsageError, match="the prior of state 1 is 0"):
+        scaled_likelihoods(torch.zeros(1, 2), torch.tensor([1.0, 0.0]))
+    with pytest.raises(ShapeError, match=r"means are \(2,\)"):
+        Gaussian(torch.zeros(2), torch.ones(2))
+    with pytest.raises(UsageError, match="the covariance of state 1 is not positive"):
+        Gaussian(torch.zeros(2, 2), torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
+    with pytest.raises(UsageError, match="the covariance of state 0 is not positive definite"):
+        Gaussian(torch.zeros(1, 2), torch.ones(1, 2, 2))
 
 
 def test_a_networks_posteriors_over_the_priors() -> None:

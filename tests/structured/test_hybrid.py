@@ -67,5 +67,14 @@ def test_rules_bind_the_counts() -> None:
     transitions, start, _ = hybrid.scores()
     assert transitions[2, 1] == -torch.inf
     assert start[1] == -torch.inf
+    hybrid = HMMHybrid(3, tag_rules(["B-x", "I-x", "O"]), smoothing=1.0)
+    hybrid.count([torch.tensor([2, 0, 1]), torch.tensor([2, 2])])
+    transitions, start, end = (scores.exp() for scores in hybrid.scores())
+    torch.testing.assert_close(transitions.sum(1) + end, torch.ones(3))  # what may not be has no share
+    torch.testing.assert_close(start.sum(), torch.tensor(1.0))
+    with pytest.raises(UsageError, match="no path to count"):
+        hybrid.count([])
+    with pytest.raises(UsageError, match="path 0 has states between 0 and 3"):
+        hybrid.count([torch.tensor([0, 3])])
     with pytest.raises(UsageError, match="smoothing is 0"):
         HMMHybrid(3, smoothing=0)

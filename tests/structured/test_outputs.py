@@ -158,7 +158,14 @@ def test_what_cannot_be_is_refused() -> None:
         CRF(0)
     with pytest.raises(UsageError, match=r"rules.transitions are \(5, 5\), wanted \(4, 4\)"):
         CRF(4, tag_rules(TAGS))
-    with pytest.raises(UsageError, match=r"the costs are -1 and 1"):
-        StructuredSVM(4, missed=-1)
+    for wrong in (-1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match=r"the costs are .* and 1.0, wanted finite numbers"):
+            StructuredSVM(4, outside=0, missed=wrong)
+    with pytest.raises(UsageError, match="without an outside there are none"):
+        StructuredSVM(4, missed=2.0)
+    with pytest.raises(UsageError, match="outside is 7"):
+        StructuredSVM(4, outside=7)
+    with pytest.raises(UsageError, match="there is no tag scheme 'foo'"):
+        tag_rules(TAGS, "foo")
     with pytest.raises(DataError, match="'E-x' is not a tag"):
         tag_rules(["O", "E-x"], "bio")

@@ -29,6 +29,14 @@ void best_ways(const real* alpha, const real* transitions, long K, long width, c
     }
 }
 
+// Brings the best of K scores to 0, so that long sequences lose no digits.
+void lower(real* scores, long K) {
+    real most = scores[0];
+    for (long j = 1; j < K; ++j) most = scores[j] > most ? scores[j] : most;
+    if (most == -std::numeric_limits<real>::infinity()) return;
+    for (long j = 0; j < K; ++j) scores[j] -= most;
+}
+
 }  // namespace
 
 // emissions (B, T, K), transitions (K, K), start and end (K), lengths (B) → path (B, T), which holds -1 already.
@@ -52,6 +60,7 @@ SCAN_ENTRY int best_path(const pool* from, int threads, long B, long T, long K, 
                 const long length = lengths[b];
                 if (length == 0) continue;
                 for (long j = 0; j < K; ++j) alpha[j] = emitted[j] + start[j];
+                lower(alpha, K);
                 for (long t = 1; t < length; ++t) {
                     std::copy_n(emitted + t * K, K, e);
                     integer* const origin = origins[thread].data() + t * width;
@@ -60,6 +69,7 @@ SCAN_ENTRY int best_path(const pool* from, int threads, long B, long T, long K, 
                         best_ways<4>(alpha, padded.data() + j, K, width, e + j, next + j, origin + j);
                     for (; j < width; j += lanes)
                         best_ways<1>(alpha, padded.data() + j, K, width, e + j, next + j, origin + j);
+                    lower(next, K);
                     std::swap(alpha, next);
                 }
                 long at = 0;

@@ -73,6 +73,10 @@ class Chain:
         if not (emissions < torch.inf).all():
             b, t = (~(emissions < torch.inf)).any(-1).nonzero()[0].tolist()
             raise UsageError(f"Chain: the emissions of sentence {b} hold NaN or +inf at step {t}, counted from 0")
+        # The best tag of each step at 0: the same distribution, and differences of long sums lose fewer digits.
+        most = emissions.detach().amax(-1)
+        most = torch.where(most == -torch.inf, 0.0, most)
+        self._lowered, self._lowered_by = emissions - most[..., None], most.sum(1)
         self.emissions, self.transitions, self.start, self.end, self.lengths = (
             emissions,
             transitions,
@@ -83,21 +87,29 @@ class Chain:
 
     def partition(self) -> Tensor:
         """log of the sum of exp(score) over all paths, (B,); -inf where every path is forbidden."""
-        return torch.where(self.lengths == 0, 0.0, log_partition(*self._parts))
+        return self._lowered_partition() + self._lowered_by
 
     def score(self, path: Tensor) -> Tensor:
         """The score of given paths (B, T), or of n for each sentence (n, B, T) → (B,) or (n, B)."""
+        return self._score(self.emissions, path)
+
+    def _score(self, emissions: Tensor, path: Tensor) -> Tensor:
         path = self._checked(path)
         tags = torch.where(self._inside, path, 0)
-        emissions = self.emissions.expand(*tags.shape, -1).gather(-1, tags[..., None])[..., 0]
-        total = torch.where(self._inside, emissions, 0.0).sum(-1)
+        of_tags = emissions.expand(*tags.shape, -1).gather(-1, tags[..., None])[..., 0]
+        total = torch.where(self._inside, of_tags, 0.0).sum(-1)
         steps = torch.where(self._inside[:, 1:], self.transitions[tags[..., :-1], tags[..., 1:]], 0.0)
         last = tags.gather(-1, (self.lengths - 1).clamp(min=0).expand(tags.shape[:-1])[..., None])[..., 0]
         return torch.where(self.lengths == 0, 0.0, total + steps.sum(-1) + self.start[tags[..., 0]] + self.end[last])
 
     def log_prob(self, path: Tensor) -> Tensor:
-        """log of the probability of given paths, shaped as for `score`."""
-        return self.score(path) - self.partition()
+        """log of the probability of given paths, shaped as for `score`.
+
+        Raises UsageError where every path of a sentence is forbidden.
+        """
+        partition = self._lowered_partition()
+        self._must_be_possible(partition)
+        return self._score(self._lowered, path) - partition
 
     def best_path(self) -> tuple[Tensor, Tensor]:
         """The path with the highest score (Viterbi): tags (B, T), -1 after each end, and the scores (B,).
@@ -119,7 +131,7 @@ class Chain:
         path, scores = best_paths(k, *(part.detach() for part in self._parts))
         empty = scores.new_full((k,), -torch.inf)
         empty[0] = 0
-        scores = torch.where((self.lengths == 0)[:, None], empty, scores)
+        scores = torch.where((self.lengths == 0)[:, None], empty, scores + self._lowered_by[:, None])
         self._must_be_possible(scores[:, 0])
         return path[:, :, : self._steps], scores
 
@@ -149,19 +161,12 @@ class Chain:
     def entropy(self) -> Tensor:
         """The entropy of the distribution over paths (B,), in nats; as `marginals`.
 
-        It is log Z - d log Z / d s for scores that are all multiplied by s, at s = 1: minus the mean of `log_prob`.
+        By the chain rule: of the first tag, and then of each tag given the one before.
         """
-        graph = self._wants_gradients()
-        with torch.inference_mode(False), torch.enable_grad():
-            parts = self._parts if graph else [part.detach().clone() for part in self._parts]
-            scale = torch.ones_like(parts[0][:, 0, 0]).requires_grad_()
-            emissions, transitions, start, end = (
-                scaled(part, scale.view(-1, *[1] * (part.dim() - lacking)))
-                for part, lacking in zip(parts[:4], (1, 0, 0, 0), strict=True)
-            )
-            sums = all_paths(emissions, transitions, start, end, self.lengths)
-            found = sums - self._derivative(sums, scale, graph)
-        return torch.where(self.lengths == 0, 0.0, found if graph else found.detach())
+        first, pairs = self.marginals()[:, :1], self.pair_marginals()
+        before = pairs.sum(-1, keepdim=True)
+        following = pairs / torch.where(before > 0, before, 1.0)
+        return -of_logs(first, first).sum((1, 2)) - of_logs(pairs, following).sum((1, 2, 3))
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -169,6 +174,8 @@ class Chain:
 
         Raises UsageError where every path of a sentence is forbidden.
         """
+        if n < 0:
+            raise UsageError(f"Chain.sample: n is {n}, and must be 0 or more")
         self._must_be_possible(self.partition())
         alphas, B = log_alphas(*self._parts[:3], self.lengths), len(self.lengths)
         path = self.lengths.new_full((n, B, self._width), -1)
@@ -201,9 +208,12 @@ class Chain:
         emissions = self.emissions[:, : self._steps] + costs
         return Chain(emissions, self.transitions, self.start, self.end, self.lengths)
 
+    def _lowered_partition(self) -> Tensor:
+        return torch.where(self.lengths == 0, 0.0, log_partition(*self._parts))
+
     @property
     def _parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        return self.emissions, self.transitions, self.start, self.end, self.lengths
+        return self._lowered, self.transitions, self.start, self.end, self.lengths
 
     @property
     def _width(self) -> int:
@@ -240,8 +250,9 @@ class Chain:
                 "  Give the number of a tag for each step."
             )
         inside = self._inside[:, : self._steps]
-        if (inside & ((path < 0) | (path >= len(self.start)))).any():
-            *_, b, t = (inside & ((path < 0) | (path >= len(self.start)))).nonzero()[0].tolist()
+        strange = inside & ((path < 0) | (path >= len(self.start)))
+        if strange.any():
+            *_, b, t = strange.nonzero()[0].tolist()
             raise UsageError(
                 f"Chain: the path of sentence {b} has a tag at step {t} that is none of 0 to {len(self.start) - 1}"
             )
@@ -254,7 +265,7 @@ def leaf_or_node(tensor: Tensor) -> Tensor:
     return again if again.requires_grad else again.requires_grad_()
 
 
-def scaled(scores: Tensor, scale: Tensor) -> Tensor:
-    """scores · scale, where what is forbidden stays forbidden, with no gradient."""
-    forbidden = scores == -torch.inf
-    return torch.where(forbidden, -torch.inf, torch.where(forbidden, 0.0, scores) * scale)
+def of_logs(shares: Tensor, chances: Tensor) -> Tensor:
+    """shares · log(chances), and 0 with no gradient where the share is 0."""
+    there = shares > 0
+    return torch.where(there, shares * torch.log(torch.where(there, chances, 1.0)), 0.0)

@@ -47,9 +47,15 @@ class Best:
 
     def advance(self, carried: Tensor, transitions: Tensor) -> Tensor:
         candidates = (carried.unsqueeze(-1) + transitions.unsqueeze(-2)).flatten(1, 2)  # (B, K * k, K)
-        found = candidates.max(1, keepdim=True) if self.k == 1 else candidates.topk(self.k, dim=1)
-        self.origins.append(found.indices.transpose(1, 2))
-        return found.values.transpose(1, 2)
+        values, origins = highest(candidates, self.k)
+        self.origins.append(origins.transpose(1, 2))
+        return values.transpose(1, 2)
+
+
+def highest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest along the second axis and their places; of equals, the one with the smaller place first."""
+    values, places = scores.sort(dim=1, descending=True, stable=True)
+    return values[:, :k], places[:, :k]
 
 
 def fold(
@@ -110,7 +116,7 @@ def best_paths(
     best = Best(k)
     final, total = fold(best, emissions, transitions, start, end, lengths)
     steps = emissions.shape[1]
-    scores, at = final.flatten(1).topk(k, dim=1)  # each (B, k)
+    scores, at = highest(final.flatten(1), k)  # each (B, k)
     path = at.new_full((len(final), k, steps), -1)
     there = scores > -torch.inf
     for t in range(steps - 1, -1, -1):

@@ -121,11 +121,9 @@ def doubtful(sums: Tensor, emissions: Tensor, transitions: Tensor, start: Tensor
     What underflows is below the smallest normal number. A sum that is so much larger that all K of these would not
     touch its last bit is right; so is one that is zero because every way to the tag is forbidden.
     """
-    if not len(sums):
-        return None
     numbers = torch.finfo(sums.dtype)
     least = sums.shape[-1] * numbers.tiny / numbers.eps
-    if sums.amin() >= least:  # the usual case, in one pass
+    if not sums.numel() or sums.amin() >= least:  # the usual case, in one pass
         return None
     low = (sums < least).transpose(0, 1)  # (B, T - 1, K)
     low = low & step_mask(lengths, emissions.shape[1])[:, 1:, None]

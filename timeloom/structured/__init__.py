@@ -1,7 +1,8 @@
 """Outputs that depend on each other, all through one chain."""
 
 from timeloom.structured.crf import CRF
-from timeloom.structured.hmm import HMM, Categorical, Gaussian, scaled_likelihoods
+from timeloom.structured.emissions import Categorical, Gaussian
+from timeloom.structured.hmm import HMM, scaled_likelihoods
 from timeloom.structured.hybrid import HMMHybrid
 from timeloom.structured.margin import StructuredPerceptron, StructuredSVM
 from timeloom.structured.output import ChainOutput, tag_rules

@@ -16,4 +16,4 @@ class CRF(ChainOutput):
 
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
         chain = self.chain(emissions, lengths)
-        return for_each_step(chain.partition() - self.gold_score(chain, tags), chain)
+        return for_each_step(-self.allowed(chain.log_prob(tags)), chain)

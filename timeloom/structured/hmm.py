@@ -3,105 +3,15 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 from torch import Tensor
 
 from timeloom.chain import Chain
 from timeloom.core import Padded, ShapeError, UsageError
-
-
-class Emission(ABC):
-    """How likely each of K states makes what is observed at a step."""
-
-    states: int
-
-    @abstractmethod
-    def log_prob(self, observed: Tensor) -> Tensor:
-        """Observations (B, T) or (B, T, D) → log of their probability or density in each state (B, T, K)."""
-
-    @abstractmethod
-    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
-        """The most likely emission where step n, observed (N,) or (N, D), belongs to each state by `shares` (N, K)."""
-
-
-class Categorical(Emission):
-    """Symbols 0 to V - 1.
-
-    Args:
-        probabilities: (K, V), rows that sum to 1.
-    """
-
-    def __init__(self, probabilities: Tensor):
-        check_rows(probabilities, "Categorical: probabilities", 2)
-        self.probabilities = probabilities
-        self.states = len(probabilities)
-
-    def log_prob(self, observed: Tensor) -> Tensor:
-        if observed.is_floating_point() or observed.dim() != 2:
-            raise ShapeError(
-                f"Categorical: observed is {tuple(observed.shape)} of {observed.dtype}, wanted integers (B, T).\n"
-                "  Give the number of a symbol for each step."
-            )
-        if observed.numel() and not 0 <= int(observed.min()) <= int(observed.max()) < self.probabilities.shape[1]:
-            raise UsageError(
-                f"Categorical: the symbols lie between {int(observed.min())} and {int(observed.max())}, "
-                f"wanted 0 to {self.probabilities.shape[1] - 1}"
-            )
-        return self.probabilities.log().T[observed]
-
-    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
-        counts = shares.new_zeros(self.probabilities.shape[1], shares.shape[1]).index_add(0, observed, shares).T
-        return type(self)(normal(counts + smoothing, self.probabilities))
-
-
-class Gaussian(Emission):
-    """Vectors of D numbers, each state with a mean and a covariance.
-
-    Args:
-        means: (K, D).
-        covariances: (K, D, D), or (K, D) for the variances alone.
-        floor: What is added to every variance when it is fitted, so that no state shrinks to a point.
-    """
-
-    def __init__(self, means: Tensor, covariances: Tensor, floor: float = 1e-3):
-        K, D = means.shape
-        if covariances.shape not in ((K, D), (K, D, D)):
-            raise ShapeError(
-                f"Gaussian: covariances are {tuple(covariances.shape)} beside means (K={K}, D={D}).\n"
-                f"  wanted: {(K, D, D)}, or {(K, D)} for the variances alone\n"
-                "  Give one covariance for each state."
-            )
-        self.means, self.covariances, self.floor = means, covariances, floor
-        self.states = K
-
-    def log_prob(self, observed: Tensor) -> Tensor:
-        D = self.means.shape[1]
-        if observed.dim() != 3 or observed.shape[-1] != D:
-            raise ShapeError(
-                f"Gaussian: observed is {tuple(observed.shape)}, wanted (B, T, D={D}).\n  Give a vector for each step."
-            )
-        away = observed[..., None, :] - self.means  # (B, T, K, D)
-        if self.covariances.dim() == 2:
-            squares, logs = (away.square() / self.covariances).sum(-1), self.covariances.log().sum(-1)
-        else:
-            factor = torch.linalg.cholesky(self.covariances)  # (K, D, D)
-            whitened = torch.linalg.solve_triangular(factor, away[..., None], upper=False)[..., 0]
-            squares = whitened.square().sum(-1)
-            logs = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return -0.5 * (squares + logs + D * math.log(2 * math.pi))
-
-    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
-        weights = normal(shares.T, torch.full_like(shares.T, 1 / max(1, len(shares))))  # (K, N)
-        means = weights @ observed
-        away = observed - means[:, None]  # (K, N, D)
-        if self.covariances.dim() == 2:
-            return type(self)(means, torch.einsum("kn,knd->kd", weights, away.square()) + self.floor, self.floor)
-        spread = torch.einsum("kn,knd,kne->kde", weights, away, away)
-        return type(self)(means, spread + self.floor * torch.eye(away.shape[-1]).to(spread), self.floor)
+from timeloom.structured.counts import check_rows, counts_of, normal
+from timeloom.structured.emissions import Emission
 
 
 class HMM:
@@ -128,23 +38,21 @@ class HMM:
     def counted(
         cls, observed: Sequence[Tensor], states: Sequence[Tensor], emission: Emission, smoothing: float = 1.0
     ) -> HMM:
-        """The model of sequences whose states are known, by counting; `smoothing` is added to every count.
+        """The model of sequences whose states are known, by counting; `smoothing` is added to every count (a
+        Gaussian counts nothing: it has its floor).
 
         `emission` says what kind of emission is fitted; its numbers are not looked at.
         """
-        K = emission.states
-        start, transitions = torch.full((K,), smoothing), torch.full((K, K), smoothing)
         for number, (seen, path) in enumerate(zip(observed, states, strict=True)):
             if len(seen) != len(path):
                 raise UsageError(f"HMM.counted: sequence {number} has {len(seen)} steps and {len(path)} states")
-            if len(path):
-                start[path[0]] += 1
-                transitions.index_put_((path[:-1], path[1:]), torch.ones(len(path) - 1), accumulate=True)
-        shares = torch.nn.functional.one_hot(torch.cat(list(states)), K).float()
-        even = torch.full((K,), 1 / K)
+        K, dtype = emission.states, emission.dtype
+        counts = counts_of(states, K)
+        even = torch.full((K,), 1 / K, dtype=dtype)
+        shares = torch.nn.functional.one_hot(torch.cat(list(states)).long(), K).to(dtype)
         return cls(
-            normal(start, even),
-            normal(transitions, even.expand(K, K)),
+            normal((counts.start + smoothing).to(dtype), even),
+            normal((counts.transitions + smoothing).to(dtype), even.expand(K, K)),
             emission.fitted(torch.cat(list(observed)), shares, smoothing),
         )
 
@@ -172,6 +80,12 @@ class HMM:
         batch = Padded.from_list(list(observed))
         inside = batch.mask()
         model, said = self, [float(self.log_likelihood(batch.data, batch.lengths).sum())]
+        if said[0] == -math.inf:
+            b = int((self.log_likelihood(batch.data, batch.lengths) == -math.inf).nonzero()[0])
+            raise UsageError(
+                f"HMM.baum_welch: sequence {b} is impossible for the model to begin with, so nothing can be climbed.\n"
+                "  Begin with probabilities above 0."
+            )
         for _ in range(rounds):
             emissions = model.emission.log_prob(batch.data).requires_grad_()
             start, transitions = model.start.log().to(emissions), model.transitions.log().to(emissions)
@@ -194,6 +108,10 @@ class HMM:
 
         Raises UsageError where there are fewer steps than states, or no way through them.
         """
+        if states.dim() != 1 or not len(states) or not 0 <= int(states.min()) <= int(states.max()) < len(self.start):
+            raise UsageError(f"HMM.align: states are {states.tolist()}, wanted some of 0 to {len(self.start) - 1}")
+        if len(observed) < len(states):
+            raise UsageError(f"HMM.align: {len(observed)} steps cannot pass through {len(states)} states")
         emissions = self.emission.log_prob(observed[None])[:, :, states]  # (1, T, N)
         N, forbidden = len(states), -torch.inf
         logs = self.transitions.log().to(emissions)
@@ -211,23 +129,12 @@ def scaled_likelihoods(log_posteriors: Tensor, priors: Tensor) -> Tensor:
     no state changes.
 
     By Bayes' rule log p(s | x) - log p(s): the hybrid of network and hidden Markov model (Bourlard and Morgan 1994).
-    `priors` (K,) are the shares of the states in the training data.
+    `priors` (K,) are the shares of the states in the training data, none of them 0.
     """
     check_rows(priors, "scaled_likelihoods: priors", 1)
-    return log_posteriors - priors.log().to(log_posteriors)
-
-
-def normal(counts: Tensor, otherwise: Tensor) -> Tensor:
-    """Counts (..., K) as shares that sum to 1; where there are none, what stood there before."""
-    total = counts.sum(-1, keepdim=True)
-    return torch.where(total > 0, counts / torch.where(total > 0, total, 1.0), otherwise.to(counts))
-
-
-def check_rows(probabilities: Tensor, what: str, axes: int) -> None:
-    """Raise a UsageError unless these are probabilities that sum to 1 in their last axis."""
-    sums = probabilities.sum(-1)
-    if probabilities.dim() != axes or not (probabilities >= 0).all() or not torch.allclose(sums, torch.ones_like(sums)):
+    if not (priors > 0).all():
         raise UsageError(
-            f"{what} {tuple(probabilities.shape)} are no probabilities; wanted {axes} "
-            f"{'axis' if axes == 1 else 'axes'}, none below 0, and a sum of 1 in the last"
+            f"scaled_likelihoods: the prior of state {int((priors <= 0).nonzero()[0])} is 0, so nothing can be divided "
+            "by it; smooth the counts"
         )
+    return log_posteriors - priors.log().to(log_posteriors)

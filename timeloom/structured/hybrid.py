@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from timeloom.chain import Chain
-from timeloom.core import UsageError, step_mask
+from timeloom.core import UsageError
+from timeloom.structured.counts import counts_of
 from timeloom.structured.hmm import scaled_likelihoods
-from timeloom.structured.output import ChainOutput, Rules
+from timeloom.structured.output import ChainOutput, Rules, inside_of
 
 
 class HMMHybrid(ChainOutput):
@@ -42,21 +43,17 @@ class HMMHybrid(ChainOutput):
     @torch.no_grad()
     def count(self, paths: Sequence[Tensor]) -> None:
         """Take the priors, and which tag begins, follows and ends, from the right tags of sentences, each (T,)."""
-        K = len(self.start)
-        transitions, start, end = torch.zeros(K, K), torch.zeros(K), torch.zeros(K)
-        for path in paths:
-            if len(path):
-                start[path[0]] += 1
-                end[path[-1]] += 1
-                transitions.index_put_((path[:-1], path[1:]), torch.ones(len(path) - 1), accumulate=True)
-        seen = transitions.sum(1) + end  # how often each tag was left, or was the last
-        for name, counts, total in (
-            ("transitions", transitions, (seen + self.smoothing * (K + 1))[:, None]),
-            ("start", start, start.sum() + self.smoothing * K),
-            ("end", end, seen + self.smoothing * (K + 1)),
-        ):
-            getattr(self, name).copy_(((counts + self.smoothing) / total).log())
-        of_tag = torch.cat(list(paths)).bincount(minlength=K) + self.smoothing
+        counts = counts_of(paths, len(self.start))
+        # What may not be is not smoothed, so that leaving a tag for one that may follow, or ending, is certain.
+        start, transitions, end = (
+            torch.where(self.get_buffer(f"may_{name}"), counted + self.smoothing, 0.0)
+            for name, counted in (("start", counts.start), ("transitions", counts.transitions), ("end", counts.end))
+        )
+        left = transitions.sum(1) + end  # how often each tag was left, or was the last
+        self.start.copy_((start / start.sum()).log())
+        self.transitions.copy_((transitions / left[:, None]).log())
+        self.end.copy_((end / left).log())
+        of_tag = torch.cat(list(paths)).bincount(minlength=len(start)) + self.smoothing
         self.priors.copy_(of_tag / of_tag.sum())
 
     def chain(self, emissions: Tensor, lengths: Tensor | None = None) -> Chain:
@@ -64,5 +61,5 @@ class HMMHybrid(ChainOutput):
         return super().chain(scaled_likelihoods(posteriors, self.priors), lengths)
 
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
-        inside = step_mask(tags.new_full((len(tags),), tags.shape[1]) if lengths is None else lengths, tags.shape[1])
+        inside = inside_of(tags, lengths)
         return F.cross_entropy(emissions[inside], tags[inside])

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from timeloom.chain import Chain
-from timeloom.core import UsageError
-from timeloom.data.tags import OUTSIDE, SCHEMES, is_open, may_follow, split_tag
+from timeloom.core import UsageError, step_mask
+from timeloom.data.tags import OUTSIDE, find_scheme, is_open, may_follow, split_tag
 
 
 class Rules(NamedTuple):
@@ -23,8 +23,9 @@ class Rules(NamedTuple):
 
 
 def tag_rules(tags: Sequence[str], scheme: str = "bio") -> Rules:
-    """What a tag scheme allows: no I-x but after B-x or I-x, and the like. Raises DataError for a tag of another."""
-    rules = SCHEMES[scheme]
+    """What a tag scheme allows: no I-x but after B-x or I-x, and the like. Raises DataError for a tag of another,
+    UsageError for a scheme that there is not."""
+    rules = find_scheme(scheme)
     split = [split_tag(tag, rules.letters) for tag in tags]
     return Rules(
         torch.tensor([[may_follow(before, after, scheme) for after in split] for before in split]),
@@ -74,9 +75,8 @@ class ChainOutput(nn.Module, ABC):
         """What training makes small, for emissions (B, T, K) and the right tags (B, T): a sum over the steps, by their
         number. Raises UsageError where the right tags are forbidden, or none of 0 to K - 1."""
 
-    def gold_score(self, chain: Chain, tags: Tensor) -> Tensor:
-        """The score of the right tags (B,). Raises UsageError, which names the sentence, where they are forbidden."""
-        score = chain.score(tags)
+    def allowed(self, score: Tensor) -> Tensor:
+        """The scores (B,) of the right tags. Raises UsageError, which names the sentence, where they are forbidden."""
         if (score == -torch.inf).any():
             b = int((score == -torch.inf).nonzero()[0])
             raise UsageError(
@@ -88,6 +88,11 @@ class ChainOutput(nn.Module, ABC):
     def extra_repr(self) -> str:
         forbidden = int((~self.get_buffer("may_transitions")).sum())
         return f"tags={len(self.start)}, forbidden={forbidden}"
+
+
+def inside_of(tags: Tensor, lengths: Tensor | None) -> Tensor:
+    """True at the real steps of tags (B, T)."""
+    return step_mask(tags.new_full((len(tags),), tags.shape[1]) if lengths is None else lengths, tags.shape[1])
 
 
 def for_each_step(total: Tensor, chain: Chain) -> Tensor:

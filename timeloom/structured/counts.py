@@ -1,0 +1,52 @@
+"""Counts and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from timeloom.core import UsageError
+
+
+class Counts(NamedTuple):
+    """How often each state begins a path (K,), follows another (K, K), and ends one (K,)."""
+
+    start: Tensor
+    transitions: Tensor
+    end: Tensor
+
+
+def counts_of(paths: Sequence[Tensor], states: int) -> Counts:
+    """Count paths, each the states (T,) of a sequence; empty ones count nothing."""
+    counts = Counts(torch.zeros(states), torch.zeros(states, states), torch.zeros(states))
+    for number, path in enumerate(paths):
+        if len(path) and not 0 <= int(path.min()) <= int(path.max()) < states:
+            raise UsageError(
+                f"path {number} has states between {int(path.min())} and {int(path.max())}, wanted 0 to {states - 1}"
+            )
+        if len(path):
+            counts.start[path[0]] += 1
+            counts.end[path[-1]] += 1
+            counts.transitions.index_put_((path[:-1], path[1:]), torch.ones(len(path) - 1), accumulate=True)
+    if not counts.start.any():
+        raise UsageError("there is no path to count, at least one with a step was wanted")
+    return counts
+
+
+def normal(counts: Tensor, otherwise: Tensor) -> Tensor:
+    """Counts (..., K) as shares that sum to 1; where there are none, what stood there before."""
+    total = counts.sum(-1, keepdim=True)
+    return torch.where(total > 0, counts / torch.where(total > 0, total, 1.0), otherwise.to(counts))
+
+
+def check_rows(probabilities: Tensor, what: str, axes: int) -> None:
+    """Raise a UsageError unless these are probabilities that sum to 1 in their last axis."""
+    sums = probabilities.sum(-1)
+    if probabilities.dim() != axes or not (probabilities >= 0).all() or not torch.allclose(sums, torch.ones_like(sums)):
+        raise UsageError(
+            f"{what} {tuple(probabilities.shape)} are no probabilities; wanted {axes} "
+            f"{'axis' if axes == 1 else 'axes'}, none below 0, and a sum of 1 in the last"
+        )

@@ -1,0 +1,118 @@
+"""What the states of a hidden Markov model make: symbols or vectors."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from timeloom.core import ShapeError, UsageError
+from timeloom.structured.counts import check_rows, normal
+
+
+class Emission(ABC):
+    """How likely each of K states makes what is observed at a step."""
+
+    states: int
+    dtype: torch.dtype
+
+    @abstractmethod
+    def log_prob(self, observed: Tensor) -> Tensor:
+        """Observations (B, T) or (B, T, D) → log of their probability or density in each state (B, T, K)."""
+
+    @abstractmethod
+    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
+        """The most likely emission where step n, observed (N,) or (N, D), belongs to each state by `shares` (N, K)."""
+
+
+class Categorical(Emission):
+    """Symbols 0 to V - 1.
+
+    Args:
+        probabilities: (K, V), rows that sum to 1.
+    """
+
+    def __init__(self, probabilities: Tensor):
+        check_rows(probabilities, "Categorical: probabilities", 2)
+        self.probabilities = probabilities
+        self.states, self.dtype = len(probabilities), probabilities.dtype
+
+    def log_prob(self, observed: Tensor) -> Tensor:
+        if observed.is_floating_point() or observed.dim() != 2:
+            raise ShapeError(
+                f"Categorical: observed is {tuple(observed.shape)} of {observed.dtype}, wanted integers (B, T).\n"
+                "  Give the number of a symbol for each step."
+            )
+        if observed.numel() and not 0 <= int(observed.min()) <= int(observed.max()) < self.probabilities.shape[1]:
+            raise UsageError(
+                f"Categorical: the symbols lie between {int(observed.min())} and {int(observed.max())}, "
+                f"wanted 0 to {self.probabilities.shape[1] - 1}"
+            )
+        return self.probabilities.log().T[observed]
+
+    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
+        counts = shares.new_zeros(self.probabilities.shape[1], shares.shape[1]).index_add(0, observed, shares).T
+        return type(self)(normal(counts + smoothing, self.probabilities))
+
+
+class Gaussian(Emission):
+    """Vectors of D numbers, each state with a mean and a covariance.
+
+    Args:
+        means: (K, D).
+        covariances: (K, D, D), or (K, D) for the variances alone.
+        floor: What is added to every variance when it is fitted, so that no state shrinks to a point. Fitting knows no
+            other smoothing; a state that no step belongs to gets the mean and the spread of all.
+
+    Raises:
+        ShapeError: The shapes do not fit each other.
+        UsageError: A variance is not above 0, or a covariance not positive definite.
+    """
+
+    def __init__(self, means: Tensor, covariances: Tensor, floor: float = 1e-3):
+        if means.dim() != 2:
+            raise ShapeError(f"Gaussian: means are {tuple(means.shape)}, wanted (K, D).\n  Give one vector a state.")
+        K, D = means.shape
+        if covariances.shape not in ((K, D), (K, D, D)):
+            raise ShapeError(
+                f"Gaussian: covariances are {tuple(covariances.shape)} beside means (K={K}, D={D}).\n"
+                f"  wanted: {(K, D, D)}, or {(K, D)} for the variances alone\n"
+                "  Give one covariance for each state."
+            )
+        diagonal = covariances.dim() == 2
+        good = (covariances > 0).all(-1) if diagonal else torch.linalg.cholesky_ex(covariances).info == 0
+        if not good.all():
+            raise UsageError(
+                f"Gaussian: the covariance of state {int((~good).nonzero()[0])} is not positive"
+                f"{'' if diagonal else ' definite'}; a variance of 0 would make its density infinite"
+            )
+        self.means, self.covariances, self.floor = means, covariances, floor
+        self.states, self.dtype = K, means.dtype
+
+    def log_prob(self, observed: Tensor) -> Tensor:
+        D = self.means.shape[1]
+        if observed.dim() != 3 or observed.shape[-1] != D:
+            raise ShapeError(
+                f"Gaussian: observed is {tuple(observed.shape)}, wanted (B, T, D={D}).\n  Give a vector for each step."
+            )
+        away = observed[..., None, :] - self.means  # (B, T, K, D)
+        if self.covariances.dim() == 2:
+            squares, logs = (away.square() / self.covariances).sum(-1), self.covariances.log().sum(-1)
+        else:
+            factor = torch.linalg.cholesky(self.covariances)  # (K, D, D)
+            whitened = torch.linalg.solve_triangular(factor, away[..., None], upper=False)[..., 0]
+            squares = whitened.square().sum(-1)
+            logs = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return -0.5 * (squares + logs + D * math.log(2 * math.pi))
+
+    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
+        weights = normal(shares.T, torch.full_like(shares.T, 1 / max(1, len(shares))))  # (K, N)
+        means = weights @ observed
+        away = observed - means[:, None]  # (K, N, D)
+        if self.covariances.dim() == 2:
+            return type(self)(means, torch.einsum("kn,knd->kd", weights, away.square()) + self.floor, self.floor)
+        spread = torch.einsum("kn,knd,kne->kde", weights, away, away)
+        return type(self)(means, spread + self.floor * torch.eye(away.shape[-1]).to(spread), self.floor)
