@@ -113,6 +113,8 @@ def test_pictures(
         (["look", "stars"], "there is no picture 'stars'; there are: lattice, transitions"),
         (["look", "lattice", "MODEL"], "name a sentence, or a --file"),
         (["look", "lattice", "MODEL", " "], "the sentence is empty"),
+        (["look", "lattice", "MODEL", "to Rome", "--rows=0"], "rows is 0"),
+        (["look", "transitions", "MODEL", "--rows=0"], "rows is 0"),
         (["look", "transitions", "nowhere"], "there is no model at nowhere"),
         (["predict", "MODEL", "--paths=-1"], "paths is -1"),
     ],

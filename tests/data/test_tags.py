@@ -196,3 +196,14 @@ def test_normalise_names_the_line_of_what_is_no_tag(scheme: str) -> None:
 def test_a_tag_of_another_scheme_is_refused() -> None:
     with pytest.raises(DataError, match="'E-x' is not a tag, wanted O or one of B-type, I-type"):
         normalise([Sentence(("a", "b"), ("B-x", "E-x"))], "bio")
+
+
+def test_tags_of_two_schemes_are_refused_and_why_is_said() -> None:
+    mixed = [Sentence(("a", "b"), ("B-x", "L-x"), line=1), Sentence(("c",), ("S-x",), line=2)]
+    with pytest.raises(
+        DataError, match=r"(?s)t.conll:1: token 2, 'b': 'L-x' is not a tag.*guessed: other tags .* iobes"
+    ):
+        normalise(mixed, path="t.conll")
+    with pytest.raises(DataError) as error:
+        normalise(mixed, "iobes", path="t.conll")
+    assert "guessed" not in str(error.value)

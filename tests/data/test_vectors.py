@@ -17,9 +17,15 @@ def every(word: str, place: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "text", [GLOVE, "3 3\n" + GLOVE, GLOVE.replace("\n", " \n")], ids=["glove", "word2vec", "blank"]
-)
+WAYS = {
+    "glove": GLOVE,
+    "word2vec": "3 3\n" + GLOVE,
+    "blanks": GLOVE.replace("\n", " \n"),
+    "tab": GLOVE.replace("the 1 2 3", "the\t1\t2\t3"),
+}
+
+
+@pytest.mark.parametrize("text", WAYS.values(), ids=WAYS)
 def test_both_formats(tmp_path: Path, text: str) -> None:
     path = tmp_path / "v.txt"
     path.write_text(text)
@@ -43,6 +49,8 @@ def test_only_what_is_wanted_is_kept(tmp_path: Path) -> None:
         ("the 1 2\ncat 3 4\n", r"v.txt:1: a vector of 2 numbers, wanted 3 .*\n.*--embedding_size 2"),
         ("2 2\nthe 1 2\n", r"v.txt:1: a vector of 2 numbers"),
         ("the 1 2 3\ncat 3 4\n", r"v.txt:2: a vector of 2 numbers"),
+        ("the 1 2 3\nRome 1 3 4 5\n", r"v.txt:2: a vector of 4 numbers, wanted 3"),
+        ("3 3\nthe 1 2 3\n", r"v.txt: has 1 vectors, and its first line promises 3; it may have been cut short"),
         ("the 1 2 3\ncat 3 x 4\n", r"v.txt:2: '3 x 4' are not numbers"),
         ("the 1 2 3\ncat 3 nan 4\n", r"v.txt:2: '3 nan 4' are not numbers"),
         ("the 1 2 inf\n", r"v.txt:1: '1 2 inf' are not numbers"),

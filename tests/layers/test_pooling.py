@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from timeloom.core import UsageError
+from timeloom.core import ShapeError, UsageError
 from timeloom.layers import Pooling
 
 LENGTHS = torch.tensor([4, 1, 3])
@@ -50,3 +50,5 @@ def test_another_kind_is_refused() -> None:
     wrong: Any = "first"
     with pytest.raises(UsageError, match="kind is 'first'"):
         Pooling(wrong, 3)
+    with pytest.raises(ShapeError, match="sequence 1 has no step"):
+        Pooling("max", 3)(torch.zeros(2, 4, 3), torch.tensor([2, 0]))

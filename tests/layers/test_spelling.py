@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from timeloom.cells import LSTMCell
-from timeloom.core import Padded
+from timeloom.core import Padded, UsageError
 from timeloom.layers import ConvolutionalSpeller, RecurrentSpeller, Speller
 
 WORDS = [torch.tensor([3, 1, 4]), torch.tensor([2]), torch.tensor([5, 1, 1, 2, 4])]
@@ -35,6 +35,11 @@ def test_convolutions_are_the_sums_they_should_be() -> None:
     sums = [sum(weight[:, :, j] @ vectors[at + j] for j in range(3)) + bias for at in range(3)]
     wanted = torch.tanh(torch.stack([torch.as_tensor(one) for one in sums]).max(0).values)
     torch.testing.assert_close(speller(Padded.from_list(WORDS))[0], wanted)
+
+
+def test_a_window_has_a_middle() -> None:
+    with pytest.raises(UsageError, match="width is 2, wanted an odd number"):
+        ConvolutionalSpeller(6, 4, 7, width=2)
 
 
 def test_recurrence_ends_where_the_word_ends() -> None:

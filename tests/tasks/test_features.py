@@ -12,7 +12,7 @@ import torch
 
 from tests.corpora import TWENTY, sentences, write_conll
 from timeloom.core import DataError, ModelError, RunError, UsageError
-from timeloom.data import UNKNOWN, Sentence
+from timeloom.data import UNKNOWN, Sentence, to_bio
 from timeloom.structured import StructuredSVM
 from timeloom.tasks import load
 from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingData, TaggingRun, train_tagger
@@ -137,6 +137,11 @@ def test_features_that_are_not_there(tmp_path: Path) -> None:
     path = write_conll(tmp_path / "t.conll")
     with pytest.raises(DataError, match=r"t.conll:1: 2 columns, wanted .* a feature in column 2"):
         TaggedFile(feature_columns=[2]).read(path)
+    with pytest.raises(UsageError, match=r"feature_columns are \[-2\], wanted columns counted from 0"):
+        TaggedFile(feature_columns=[-2])
+    vocabulary = {"words": ["<pad>", UNKNOWN], "tags": ["O"], "characters": ["<pad>", UNKNOWN]}
+    with pytest.raises(UsageError, match=r"wants 0 feature\(s\) .* the sentence 'Paris' has 1"):
+        Tagger(SMALL, vocabulary).tag([Sentence(("Paris",), features=(("N",),))])
     with pytest.raises(UsageError, match="column -1 holds the tags"):
         TaggedFile(feature_columns=[1]).read(path)
     with pytest.raises(DataError, match="features of tokens were wanted, and only CoNLL"):
@@ -163,6 +168,23 @@ def test_vectors_begin_the_embedding_and_are_counted(tmp_path: Path) -> None:
     assert "3 of the 20 words of the training data have a vector, 1 of them in lower case only; 17 have none" in note
     assert "2 more words of the file are known too" in note
     assert load(tmp_path / "m").tag([["Mars"]])[0]
+
+
+def test_rare_words_with_a_vector_are_known_and_counted(tmp_path: Path) -> None:
+    corpus = write_conll(tmp_path / "t.conll")
+    vectors = write_vectors(tmp_path / "v.txt", ["aunt", "Friday", "Pluto"])
+    run, notes = trained(
+        tmp_path, corpus, training=replace(QUICK, epochs=1), vectors=str(vectors), vectors_kept=0, min_count=3
+    )
+    words, counts = run.tagger.words, run.tagger.word_vectors.counts
+    assert counts is not None
+    assert "aunt" in words  # seen twice
+    assert "thanks" not in words  # seen once
+    assert "Pluto" not in words
+    assert {word: int(counts[words.ids[word]]) for word in ("aunt", "Friday", "Oslo")} == {
+        word: sum(words_.split().count(word) for words_, _ in TWENTY) for word in ("aunt", "Friday", "Oslo")
+    }
+    assert any("2 of the 20 words of the training data have a vector; 18 have none" in note for note in notes)
 
 
 def test_vectors_that_do_not_fit(tmp_path: Path) -> None:
@@ -204,15 +226,19 @@ def test_confidences_and_paths_are_those_of_enumeration(output) -> None:
     chain = tagger.chain(tagger(batch).detach(), batch)
     every = torch.tensor(list(itertools.product(range(3), repeat=3)))
     chances = chain.score(every[:, None])[:, 0].softmax(0).detach()
-    (tagged,) = tagger.analyse([tokens], confidences=True, paths=4)
-    order = chances.argsort(descending=True)[:4]
-    assert [chance for _, chance in tagged.paths] == pytest.approx(chances[order].tolist())
-    best = every[order[0]]
-    sure = [float(chances[every[:, t] == best[t]].sum()) for t in range(3)]
-    assert tagged.confidences == pytest.approx(sure)
-    if output != "softmax":  # whose paths may break the scheme, and are repaired
-        assert tagged.tags == [tagger.tags[k] for k in best]
-        assert tagged.paths[0][0] == tagged.tags
+    (tagged,) = tagger.analyse([tokens], confidences=True, paths=27)
+    wanted: dict[tuple[str, ...], float] = {}  # the paths of softmax may break the scheme, and are repaired
+    for path, chance in zip(every.tolist(), chances.tolist(), strict=True):
+        if chance > 0:
+            tags = to_bio([tagger.tags[k] for k in path], "bio")[0]
+            wanted[tags] = wanted.get(tags, 0.0) + chance
+    assert {tuple(tags): chance for tags, chance in tagged.paths} == pytest.approx(wanted)
+    assert len(tagged.paths) < 27
+    best = every[chances.argmax()]
+    assert tagged.tags == list(to_bio([tagger.tags[k] for k in best], "bio")[0])
+    shown = [tagger.tags.index(tag) for tag in tagged.tags]
+    assert tagged.confidences == pytest.approx([float(chances[every[:, t] == k].sum()) for t, k in enumerate(shown)])
+    assert [way for way, _ in tagger.analyse([tokens], paths=1)[0].paths] == [tagged.tags]
 
 
 def test_a_model_with_damaged_weights_names_the_sentence() -> None:
@@ -223,6 +249,12 @@ def test_a_model_with_damaged_weights_names_the_sentence() -> None:
     assert tagger.tag([["to", "Rome"]])
     with pytest.raises(ModelError, match="scores of the sentence 'to Oslo' are not numbers"):
         tagger.tag([["to", "Rome"], ["to", "Oslo"], ["on", "and", "on"]])
+    assert tagger.training
+    labelled = Tagger(SMALL, {**vocabulary, "labels": ["a", "b"]})
+    with torch.no_grad():
+        labelled.label_output.weight[1] = torch.nan
+    with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
+        labelled.tag([["to", "Rome"]])
 
 
 @pytest.mark.parametrize("output", ["softmax", "crf", "svm"])

@@ -21,7 +21,7 @@ SMALL = TaggerOptions(hidden_size=8, embedding_size=8, characters="recurrent")
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Tagger, Path]:
     torch.manual_seed(0)
-    tagger = Tagger(SMALL, collect_vocabulary(sentences(), SMALL, 1)[0]).eval()
+    tagger = Tagger(SMALL, collect_vocabulary(sentences(), SMALL, 1)).eval()
     write_model(tmp_path / "m", {"task": "tag", **tagger.config()}, tagger.state_dict(), {"note.txt": b"hello"})
     return tagger, tmp_path / "m"
 

@@ -24,7 +24,7 @@ from timeloom.tasks.tagging import (
     score_tagger,
     train_tagger,
 )
-from timeloom.tasks.tagging.data import collect_vocabulary
+from timeloom.tasks.tagging.data import collect_vocabulary, words_of
 from timeloom.tasks.tagging.training import TaggingProblem
 from timeloom.train import TrainingOptions, Watch, fit, score_chunks
 
@@ -42,9 +42,9 @@ QUICK = TrainingOptions(epochs=40, batch_size=4, learning_rate=0.02)
 
 def made(options: TaggerOptions = SMALL) -> Tagger:
     torch.manual_seed(3)
-    vocabulary, counts = collect_vocabulary(sentences(), options, 1)
+    vocabulary, seen = collect_vocabulary(sentences(), options, 1), words_of(sentences(), options)
     tagger = Tagger(options, vocabulary)
-    tagger.word_vectors.counts = torch.tensor(counts, dtype=torch.float32)
+    tagger.word_vectors.counts = torch.tensor([seen[word] for word in vocabulary["words"]], dtype=torch.float32)
     return tagger
 
 
@@ -151,7 +151,7 @@ def test_controls_fail_on_the_shipped_corpus_where_the_tagger_does_not(context: 
     corpus = travel_corpus()
     options = TaggerOptions(embedding_size=64)
     torch.manual_seed(1)
-    vocabulary, _ = collect_vocabulary(corpus["train"], options, 1)
+    vocabulary = collect_vocabulary(corpus["train"], options, 1)
     tagger = Tagger(options, vocabulary)
     control = BagOfWords(tagger, context)
     optimizer = torch.optim.Adam(control.parameters(), lr=3e-3)
@@ -231,6 +231,20 @@ def test_unknown_tags_in_test_data_are_counted_and_told(tmp_path: Path) -> None:
     assert scores.unknown_tags == {"B-planet": 1}
     assert scores.chunks.by_type["planet"].gold == 1
     assert "B-planet (1)" in notes[0]
+
+
+def test_unknown_tags_in_the_test_data_of_a_training_are_told(tmp_path: Path) -> None:
+    train = write_conll(tmp_path / "t.conll")
+    test = write_conll(tmp_path / "test.conll", [("to Mars", "O B-planet")])
+    notes: list[str] = []
+
+    class Listening(Watch):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    data = TaggingData(str(train), valid=str(train), test=str(test))
+    train_tagger(data, SMALL, replace(QUICK, epochs=1), tmp_path / "m", watch=Listening())
+    assert any("test.conll has tags that the model was not trained on" in note for note in notes)
 
 
 def test_other_schemes_are_read_as_bio(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def lattice(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("--rows", type=int, default=12, help="Most tags that are shown.")
     parser.add_argument("--out", type=str, default="lattice.png", help="The picture.")
     options = parse(parser, argv)
+    check_rows(options.rows)
     if (options.text is None) == (options.file is None):
         raise UsageError("name a sentence, or a --file to take it from")
     tagger = load(options.model)
@@ -91,6 +92,7 @@ def transitions(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("--rows", type=int, default=40, help="Most tags that are shown.")
     parser.add_argument("--out", type=str, default="transitions.png", help="The picture.")
     options = parse(parser, argv)
+    check_rows(options.rows)
     tagger = load(options.model)
     if tagger.dependence is None:
         raise UsageError(
@@ -99,3 +101,8 @@ def transitions(argv: Sequence[str]) -> tuple[Figure, Path]:
         )
     scores = [part.detach().numpy() for part in tagger.dependence.scores()]
     return transition_matrix(tagger.tags, *scores, most=options.rows), Path(options.out)
+
+
+def check_rows(rows: int) -> None:
+    if rows < 1:
+        raise UsageError(f"rows is {rows}, wanted 1 or more")

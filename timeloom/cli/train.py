@@ -67,7 +67,7 @@ def train_tag(argv: Sequence[str]) -> int:
         )
     except (Interrupted, KeyboardInterrupt) as stop:
         raise Interrupted(f"{str(stop) or 'outside the training steps'}.\n{how_to_go_on(out, before)}") from stop
-    tell_result(result)
+    tell_result(result, options.train_on_valid)
     return 0
 
 
@@ -92,14 +92,16 @@ def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:
     return run_options(run or {})
 
 
-def tell_result(result: TaggingRun) -> None:
+def tell_result(result: TaggingRun, learned: bool) -> None:
+    """`learned` says that the validation data were part of the training."""
     progress = result.progress
     if result.test is not None:
         print(result.test.report())
     row = progress.history[progress.best_epoch]
+    on = "the validation data, which it has learned, too" if learned else "the validation data"
     print(
-        f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept: "
-        f"F1 {row['f1']:.2f} on the validation data; {progress.seconds:.0f} s of training"
+        f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept: F1 {row['f1']:.2f} on {on}; "
+        f"{progress.seconds:.0f} s of training"
     )
     print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")
     sys.stdout.flush()

@@ -150,7 +150,7 @@ def normalise(
     if scheme == "guess":
         scheme = guess_scheme(sentence.tags or () for sentence in sentences)
         for sentence in sentences:
-            check_tags(sentence, scheme, path)
+            check_tags(sentence, scheme, path, guessed=True)
     done, repairs, first = [], 0, None
     for sentence in sentences:
         assert sentence.tags is not None
@@ -227,8 +227,9 @@ def describe(sentence: Sentence, position: int, scheme: str) -> str:
     return f"{token}, has the tag {sentence.tags[position]} {before}, wanted in {scheme}: {wanted}"
 
 
-def check_tags(sentence: Sentence, scheme: str, path: str | Path | None) -> None:
-    """Raise a DataError with file and line unless the sentence has tags, each of them one of `scheme`'s."""
+def check_tags(sentence: Sentence, scheme: str, path: str | Path | None, guessed: bool = False) -> None:
+    """Raise a DataError with file and line unless the sentence has tags, each of them one of `scheme`'s; `guessed` says
+    that nobody named it."""
     if sentence.tags is None:
         raise DataError("the sentence has no tags, one for each token was wanted", path, sentence.line)
     letters = LETTERS if scheme == "guess" else find_scheme(scheme).letters
@@ -237,7 +238,8 @@ def check_tags(sentence: Sentence, scheme: str, path: str | Path | None) -> None
             split_tag(text, letters)
         except DataError as error:
             token = f"token {position + 1}, '{sentence.tokens[position]}'"
-            raise DataError(f"{token}: {error}", path, sentence.line_of(position)) from None
+            why = f"\n  The scheme was guessed: other tags of the file are of {scheme} only." if guessed else ""
+            raise DataError(f"{token}: {error}{why}", path, sentence.line_of(position)) from None
 
 
 def split_tag(text: str, letters: str = LETTERS) -> Tag:

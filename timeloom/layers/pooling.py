@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from timeloom.core import Padded, UsageError
+from timeloom.core import Padded, ShapeError, UsageError
 
 Pool = Literal["attention", "max", "mean", "last"]
 
@@ -39,6 +39,8 @@ class Pooling(nn.Module):
     def forward(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """Encodings (B, T, H) of sequences of a step at least, and how long they are (B,)."""
         steps = Padded(encoded, lengths)
+        if len(lengths) and int(lengths.min()) < 1:
+            raise ShapeError(f"Pooling: sequence {int(lengths.argmin())} has no step, so there is nothing to pool")
         match self.kind:
             case "attention":
                 return torch.einsum("bt,bth->bh", self.attention(encoded, lengths), encoded)

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from timeloom.core import Padded
+from timeloom.core import Padded, UsageError
+from timeloom.layers.pooling import Pooling
 from timeloom.layers.recurrent import Recurrent
 from timeloom.scan import Cell
 
@@ -43,11 +44,11 @@ class RecurrentSpeller(Speller):
         super().__init__(letters, cell.input_size)
         self.reader = Recurrent(cell, bidirectional=True)
         self.output_size = self.reader.output_size
+        self.ends = Pooling("last", self.output_size, bidirectional=True)
 
     def forward(self, spellings: Padded) -> Tensor:
         read, _ = self.reader(self.embedding(spellings.data), lengths=spellings.lengths)  # (N, L, 2 · O)
-        forward, backward = read.chunk(2, dim=-1)
-        return torch.cat([Padded(forward, spellings.lengths).last(), backward[:, 0]], dim=-1)
+        return self.ends(read, spellings.lengths)
 
 
 class ConvolutionalSpeller(Speller):
@@ -62,6 +63,8 @@ class ConvolutionalSpeller(Speller):
 
     def __init__(self, letters: int, embedding_size: int, filters: int, width: int = 3):
         super().__init__(letters, embedding_size)
+        if width % 2 == 0:
+            raise UsageError(f"ConvolutionalSpeller: width is {width}, wanted an odd number")
         self.filters = nn.Conv1d(embedding_size, filters, width, padding=width // 2)
         self.output_size = filters
 

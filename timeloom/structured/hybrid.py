@@ -50,9 +50,12 @@ class HMMHybrid(ChainOutput):
             for name, counted in (("start", counts.start), ("transitions", counts.transitions), ("end", counts.end))
         )
         left = transitions.sum(1) + end  # how often each tag was left, or was the last
-        self.start.copy_((start / start.sum()).log())
-        self.transitions.copy_((transitions / left[:, None]).log())
-        self.end.copy_((end / left).log())
+        for name, shares in (
+            ("start", start / start.sum()),
+            ("transitions", transitions / left[:, None]),
+            ("end", end / left),
+        ):  # finite where nothing may be: `scores` forbids it anyhow, and every weight of a model is a number
+            getattr(self, name).copy_(torch.where(shares > 0, shares, 1.0).log())
         of_tag = torch.cat(list(paths)).bincount(minlength=len(start)) + self.smoothing
         self.priors.copy_(of_tag / of_tag.sum())
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from timeloom.core import DataError
-from timeloom.data.readers.text import numbered_lines, shortened
+from timeloom.data.readers.text import columns, numbered_lines, shortened
 
 
 def read_vectors(path: str | Path, width: int, wanted: Callable[[str, int], bool]) -> tuple[list[str], Tensor]:
@@ -22,16 +22,21 @@ def read_vectors(path: str | Path, width: int, wanted: Callable[[str, int], bool
 
     Raises DataError, with file and line, for a vector of another width and for what is not a finite number.
     """
+    promised: int | None = None
     words: list[str] = []
     rows: list[list[float]] = []
     place = 0
     for number, line in numbered_lines(path):
-        fields = line.rstrip().split(" ")
+        fields = columns(line)
         if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
+            promised = int(fields[0])
             if int(fields[1]) != width:
                 raise another_width(int(fields[1]), width, path, number)
             continue
-        if len(fields) <= width or (place == 0 and len(fields) != width + 1):
+        if not fields:
+            continue
+        # One number too many would pass for a part of the word.
+        if len(fields) <= width or (len(fields) > width + 1 and (place == 0 or is_number(fields[-width - 1]))):
             raise another_width(len(fields) - 1, width, path, number)
         word = " ".join(fields[:-width])
         if wanted(word, place):
@@ -40,15 +45,24 @@ def read_vectors(path: str | Path, width: int, wanted: Callable[[str, int], bool
         place += 1
     if place == 0:
         raise DataError("there are no vectors in this file", path)
+    if promised not in (None, place):
+        raise DataError(
+            f"has {place} vectors, and its first line promises {promised}; it may have been cut short", path
+        )
     return words, torch.tensor(rows, dtype=torch.float32).reshape(len(rows), width)
 
 
-def numbers(fields: list[str], path: str | Path, line: int) -> list[float]:
+def is_number(text: str) -> bool:
     try:
-        row = [float(field) for field in fields]
+        float(text)
     except ValueError:
-        row = [float("nan")]
-    if not all(abs(value) < 1e38 for value in row):
+        return False
+    return True
+
+
+def numbers(fields: list[str], path: str | Path, line: int) -> list[float]:
+    row = [float(field) for field in fields if is_number(field)]
+    if len(row) < len(fields) or not all(abs(value) < 1e38 for value in row):
         raise DataError(
             f"{shortened(' '.join(fields))} are not numbers; wanted a word and {len(fields)} of them", path, line
         )

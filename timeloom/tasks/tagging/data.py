@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from timeloom.core import DataError, UsageError
-from timeloom.data import Sentence, Vocabulary, read_vectors
+from timeloom.data import PAD, UNKNOWN, Sentence, Vocabulary
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.options import TaggerOptions
+from timeloom.tasks.tagging.vectors import words_with_vectors
 from timeloom.train import Watch
 
 
@@ -65,9 +66,10 @@ class Prepared:
 def prepare(data: TaggingData, file: TaggedFile, options: TaggerOptions, watch: Watch) -> Prepared:
     """Read all files and say what is odd in them."""
     parts, fingerprint = read_parts(data, file, watch)
-    vocabulary, counts = collect_vocabulary(parts["train"], options, data.min_count)
+    train = parts["train"]
+    vocabulary, seen = collect_vocabulary(train, options, data.min_count), words_of(train, options)
     features = [
-        list(Vocabulary.build(symbol for sentence in parts["train"] for symbol in sentence.features[column]).symbols)
+        list(Vocabulary.build(symbol for sentence in train for symbol in sentence.features[column]).symbols)
         for column in range(len(file.feature_columns))
     ]
     if vocabulary["labels"]:
@@ -75,12 +77,23 @@ def prepare(data: TaggingData, file: TaggedFile, options: TaggerOptions, watch: 
             f"{data.train} has {len(vocabulary['labels'])} labels of sentences, which are learned beside the tags "
             "(--no_sentence_labels leaves them out)"
         )
-    if data.vectors is None:
-        return Prepared(parts, vocabulary, features, counts, None, fingerprint)
-    places, vectors = begin_with_vectors(vocabulary, data.vectors, data.vectors_kept, options, watch)
-    counts = counts + [0] * (len(vocabulary["words"]) - len(counts))
-    content = fingerprint.encode() + json.dumps(vocabulary["words"]).encode() + vectors.numpy().tobytes()
-    return Prepared(parts, vocabulary, features, counts, (places, vectors), hashlib.sha256(content).hexdigest())
+    vectors = None
+    if data.vectors is not None:
+        words = vocabulary["words"]
+        longer, numbers, rows = words_with_vectors(words, seen, data.vectors, data.vectors_kept, options, watch)
+        vocabulary["words"], vectors = longer, (numbers, rows)
+        content = json.dumps([fingerprint, longer]).encode() + rows.numpy().tobytes()
+        fingerprint = hashlib.sha256(content).hexdigest()
+    counts = [seen[word] for word in vocabulary["words"]]
+    return Prepared(parts, vocabulary, features, counts, vectors, fingerprint)
+
+
+def words_of(sentences: Sequence[Sentence], options: TaggerOptions) -> Counter[str]:
+    """How often the sentences have each word, in the form that a vocabulary has; the specials' names count nothing."""
+    seen = Counter(options.normal_form(token) for sentence in sentences for token in sentence.tokens)
+    for special in (PAD, UNKNOWN):
+        del seen[special]
+    return seen
 
 
 def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[str, list[Sentence]], str]:
@@ -102,9 +115,13 @@ def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[
         parts["valid"] = sentences[9::10] or sentences[-1:]
         held_out = {id(sentence) for sentence in parts["valid"]}
         parts["train"] = [sentence for sentence in sentences if id(sentence) not in held_out]
-        watch.note(f"no --valid: {len(parts['valid'])} of the {len(sentences)} sentences in {data.train} are held out")
+        if not data.train_on_valid:
+            watch.note(
+                f"no --valid: {len(parts['valid'])} of the {len(sentences)} sentences in {data.train} are held out"
+            )
     if data.train_on_valid:
         parts["train"] = [*parts["train"], *parts["valid"]]
+        watch.note("the validation sentences are learned, too, so their scores say nothing about new ones")
     known = {tag for sentence in parts["train"] for tag in sentence.tags or ()}
     strange = Counter(tag for s in parts["valid"] for tag in s.tags or () if tag not in known)
     if strange:
@@ -118,57 +135,11 @@ def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[
     return parts, hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def collect_vocabulary(
-    sentences: Sequence[Sentence], options: TaggerOptions, min_count: int
-) -> tuple[dict[str, list[str]], list[int]]:
-    """Words, tags, letters and labels of the training data, and how often each word of the vocabulary occurs."""
+def collect_vocabulary(sentences: Sequence[Sentence], options: TaggerOptions, min_count: int) -> dict[str, list[str]]:
+    """Words, tags, letters and labels of the training data."""
     tokens = [token for sentence in sentences for token in sentence.tokens]
     words = Vocabulary.build((options.normal_form(token) for token in tokens), min_count)
     tags = sorted({tag for sentence in sentences for tag in sentence.tags or ()})
     letters = Vocabulary.build(letter for token in tokens for letter in token)
     labels = sorted({s.label for s in sentences if s.label is not None}) if options.sentence_labels else []
-    vocabulary = {"words": list(words.symbols), "tags": tags, "characters": list(letters.symbols), "labels": labels}
-    return vocabulary, list(words.counts or ())
-
-
-def begin_with_vectors(
-    vocabulary: dict[str, list[str]], path: str, kept: int, options: TaggerOptions, watch: Watch
-) -> tuple[list[int], Tensor]:
-    """Put the file's first words behind those of the vocabulary; give the numbers of all words that have a vector, and
-    the vectors. A word of train that the file has in lower case only takes that."""
-    known = set(vocabulary["words"])
-    lower = {word.lower() for word in known}
-    words, rows = read_vectors(
-        path,
-        options.embedding_size,
-        lambda word, place: place < kept or (form := options.normal_form(word)) in known or form in lower,
-    )
-    place_of: dict[str, int] = {}
-    for place, word in enumerate(words):
-        place_of.setdefault(options.normal_form(word), place)
-    specials, seen = vocabulary["words"][:2], vocabulary["words"][2:]
-    found = {word: place_of.get(word, place_of.get(word.lower())) for word in seen}
-    missing = [word for word, place in found.items() if place is None]
-    in_lower = sum(place is not None and word not in place_of for word, place in found.items())
-    more = [word for word in place_of if word not in known and place_of[word] < kept]
-    watch.note(
-        f"{path}: {len(seen) - len(missing)} of the {len(seen)} words of the training data have a vector"
-        + (f", {in_lower} of them in lower case only" if in_lower else "")
-        + (f"; {len(missing)} have none and begin at random: {some(missing)}" if missing else "")
-        + (f"; {len(more)} more words of the file are known too" if more else "")
-    )
-    if len(missing) == len(seen):
-        raise DataError(
-            f"has a vector for none of the {len(seen)} words of the training data.\n"
-            "  Check that it is of the same language, and try --lowercase or --no_digits.",
-            path,
-        )
-    vocabulary["words"] += more
-    numbers = {word: number for number, word in enumerate(vocabulary["words"]) if number >= len(specials)}
-    places = {word: place for word, place in found.items() if place is not None} | {w: place_of[w] for w in more}
-    return [numbers[word] for word in places], rows[list(places.values())]
-
-
-def some(words: Sequence[str], most: int = 8) -> str:
-    """The first few words of a list, for a message."""
-    return ", ".join(words[:most]) + (", ..." if len(words) > most else "")
+    return {"words": list(words.symbols), "tags": tags, "characters": list(letters.symbols), "labels": labels}

@@ -114,9 +114,15 @@ def evaluate_tagger(
     """The scores of a tagger on a file, and notes about what was odd in the file."""
     sentences, notes = (file or TaggedFile()).read(path)
     scores = score_tagger(tagger, sentences)
+    return scores, [*notes, *notes_about_unknown(scores, path)]
+
+
+def notes_about_unknown(scores: TaggingScores, path: str | Path) -> list[str]:
+    """What in a file the model cannot have found, as it was not trained on it."""
+    notes = []
     for what, unknown in (("tags", scores.unknown_tags), ("labels of sentences", scores.unknown_labels)):
         if unknown:
             listed = ", ".join(f"{name} ({count})" for name, count in list(unknown.items())[:10])
             listed += f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
             notes.append(f"{path} has {what} that the model was not trained on, so it cannot find them: {listed}")
-    return scores, notes
+    return notes

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from timeloom.core import UsageError
 from timeloom.data import Sentence, normalise, read_tagged
 
 
@@ -18,7 +19,7 @@ class TaggedFile:
         token_column: Column of the token in CoNLL files, from 0; -1 is the last.
         tag_column: Column of the tag in CoNLL files, from 0; -1 is the last.
         feature_columns: Columns of what else is known of a token in CoNLL files, its part of speech for instance, as in
-            [1]; the model then wants them of every sentence.
+            [1], counted from 0; the model then wants them of every sentence.
         scheme: How chunks are written as tags.
         strict: Refuse tags that cannot follow each other, rather than repair and count them.
     """
@@ -29,6 +30,10 @@ class TaggedFile:
     feature_columns: list[int] = field(default_factory=list)
     scheme: Literal["guess", "bio", "iob1", "iobes", "bilou"] = "guess"
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        if any(column < 0 for column in self.feature_columns):  # files to be tagged end before the tags
+            raise UsageError(f"feature_columns are {self.feature_columns}, wanted columns counted from 0")
 
     def read(self, path: str | Path) -> tuple[list[Sentence], list[str]]:
         """The sentences of a file with BIO tags, whatever scheme the file has, and notes about what was odd in it."""

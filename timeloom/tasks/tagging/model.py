@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -116,8 +117,9 @@ class Tagger(nn.Module):
         if self.word_vectors.cases is not None:
             cases = [torch.tensor([how_written(w) for w in s], dtype=torch.long) for s in tokens]
             batch.cases = Padded.from_list(cases).data
+        features = [self.feature_ids(sentence) for sentence in given]
         if self.features:
-            batch.features = Padded.from_list([self.feature_ids(sentence) for sentence in given]).data
+            batch.features = Padded.from_list(features).data
         return batch
 
     def feature_ids(self, sentence: Sentence) -> Tensor:
@@ -126,10 +128,10 @@ class Tagger(nn.Module):
             raise UsageError(
                 f"this tagger wants {len(self.features)} feature(s) of each token beside the token itself, and the "
                 f"sentence '{' '.join(sentence.tokens)[:60]}' has {len(sentence.features)}.\n"
-                "  Give sentences in CoNLL columns, with the same --feature_columns as in training."
+                "  Give sentences with the same --feature_columns as in training, or none where there were none."
             )
         rows = [symbols.encode(column) for symbols, column in zip(self.features, sentence.features, strict=True)]
-        return torch.tensor(rows, dtype=torch.long).T
+        return torch.tensor(rows, dtype=torch.long).view(len(rows), len(sentence.tokens)).T
 
     def tag_ids(self, tags: Sequence[str]) -> Tensor:
         """The numbers of tags, NO_TAG for those that the model has not seen."""
@@ -180,12 +182,9 @@ class Tagger(nn.Module):
     @torch.inference_mode()
     def probabilities(self, sentence: Sentence | Sequence[str]) -> Tensor:
         """How likely each tag is for each token of one sentence: (T, K), rows that sum to 1."""
-        was_training = self.training
-        self.eval()
-        batch = self.encode([sentence]).to(self.output.weight.device)
-        marginals = self.chain(self(batch), batch).marginals()[0]
-        self.train(was_training)
-        return marginals
+        with evaluating(self):
+            batch = self.encode([sentence]).to(self.output.weight.device)
+            return self.chain(self(batch), batch).marginals()[0]
 
     def tag(self, sentences: Sequence[Sentence | Sequence[str]], batch_size: int = 64) -> list[list[str]]:
         """The best tag of every token, as BIO that chunks can be read off. Sentences are lists of tokens, or
@@ -208,30 +207,43 @@ class Tagger(nn.Module):
         """
         if isinstance(sentences, str) or any(isinstance(sentence, str) for sentence in sentences):
             raise UsageError('Tagger.tag: a sentence came as one string; wanted a list of tokens, as in "a b".split()')
-        was_training = self.training
-        self.eval()
         given = [as_sentence(one) for one in sentences]
         found = [Tagged([]) for _ in given]
-        lengths = [len(sentence.tokens) for sentence in given]
-        full = [number for number, length in enumerate(lengths) if length]
-        for rows in evaluation_batches([lengths[n] for n in full], batch_size):
-            chosen = [full[row] for row in rows]
-            batch = self.encode(batch_sentences := [given[n] for n in chosen]).to(self.output.weight.device)
-            encoded = self.read(batch)
-            scores = self.output(encoded)
-            if not scores.isfinite().all():
-                tokens = batch_sentences[int((~scores.isfinite()).flatten(1).any(1).nonzero()[0])].tokens
-                raise ModelError(
-                    f"the scores of the sentence '{' '.join(tokens)[:60]}' are not numbers: the weights of this model "
-                    "are damaged.\n  Train it anew, or take another copy."
-                )
-            labels = self.label_scores(encoded, batch).softmax(-1) if self.labels else None
-            chain = self.chain(scores, batch)
-            ways = tagged_by(chain, self.tags, labels, self.labels, confidences=confidences, paths=paths)
-            for number, tagged in zip(chosen, ways, strict=True):
-                found[number] = tagged
-        self.train(was_training)
+        full = [number for number, sentence in enumerate(given) if sentence.tokens]
+        with evaluating(self):
+            for rows in evaluation_batches([len(given[n].tokens) for n in full], batch_size):
+                chosen = [full[row] for row in rows]
+                some = self.analyse_batch([given[n] for n in chosen], confidences, paths)
+                for number, tagged in zip(chosen, some, strict=True):
+                    found[number] = tagged
         return found
+
+    def analyse_batch(self, sentences: Sequence[Sentence], confidences: bool, paths: int) -> Iterator[Tagged]:
+        batch = self.encode(sentences).to(self.output.weight.device)
+        encoded = self.read(batch)
+        scores = self.output(encoded)
+        labels = self.label_scores(encoded, batch).softmax(-1) if self.labels else None
+        sound = scores.isfinite().flatten(1).all(1)
+        sound = sound if labels is None else sound & labels.isfinite().all(1)
+        if not sound.all():
+            tokens = sentences[int((~sound).nonzero()[0])].tokens
+            raise ModelError(
+                f"the scores of the sentence '{' '.join(tokens)[:60]}' are not numbers: the weights of this model are "
+                "damaged.\n  Train it anew, or take another copy."
+            )
+        chain = self.chain(scores, batch)
+        return tagged_by(chain, self.tags, labels, self.labels, confidences=confidences, paths=paths)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode for a while, whatever happens."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def as_sentence(one: Sentence | Sequence[str]) -> Sentence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -88,8 +89,8 @@ class TaggerOptions:
         for name in ("cost_missed", "cost_invented", "word_dropout", "label_weight"):
             costs[name] = getattr(self, name)
         for name, value in costs.items():
-            if value < 0:
-                raise UsageError(f"{name} is {value}, wanted 0 or more")
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{name} is {value}, wanted a finite number, 0 or more")
         plain = {name: TaggerOptions.__dataclass_fields__[name].default for name in SVM_ONLY[:2]} | {"type_costs": {}}
         if self.output != "svm" and (given := [name for name in SVM_ONLY if getattr(self, name) != plain[name]]):
             raise UsageError(f"{given[0]} is for the output svm; the output is {self.output}, which has no costs")

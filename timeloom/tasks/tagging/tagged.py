@@ -16,8 +16,9 @@ class Tagged:
     """What a tagger makes of one sentence.
 
     `tags` are BIO that chunks can be read off. `confidences` are the probabilities of the tags, each for itself, and
-    `paths` the best ways to tag the whole sentence with their probabilities; both where they were asked for. `label`
-    and its probability are there where the tagger learned labels.
+    `paths` the best ways to tag the whole sentence with their probabilities; both where they were asked for. Paths that
+    become the same by being brought to BIO, as those of softmax may, are one, so there can be fewer than were asked
+    for. `label` and its probability are there where the tagger learned labels.
     """
 
     tags: list[str]
@@ -38,18 +39,24 @@ def tagged_by(
 ) -> Iterator[Tagged]:
     """Each sentence of a chain over `tags`, with the likeliest of its `labels` where their chances (B, L) are given."""
     best = chain.best_path()[0]
-    sure = chain.marginals().gather(-1, best.clamp(min=0)[..., None])[..., 0] if confidences else None
-    ways: list[list[tuple[list[str], float]]] = [[] for _ in best]
+    marginals = chain.marginals() if confidences else None
+    number_of = {tag: number for number, tag in enumerate(tags)}
+    ways: list[dict[tuple[str, ...], float]] = [{} for _ in best]
     if paths:
         found, scores = chain.k_best(paths)
         chances = (scores - chain.partition()[:, None]).exp()
-        ways = [
-            [(named(way, tags), chance) for way, chance in zip(*of_sentence, strict=True) if chance > 0]
-            for of_sentence in zip(found.tolist(), chances.tolist(), strict=True)
-        ]
+        for merged, *of_sentence in zip(ways, found.tolist(), chances.tolist(), strict=True):
+            for way, chance in zip(*of_sentence, strict=True):
+                if chance > 0:
+                    as_bio = tuple(named(way, tags))
+                    merged[as_bio] = merged.get(as_bio, 0.0) + chance
     for row, path in enumerate(best.tolist()):
-        words = sum(k >= 0 for k in path)
-        tagged = Tagged(named(path, tags), None if sure is None else sure[row, :words].tolist(), ways[row])
+        found_tags = named(path, tags)
+        sure = None
+        if marginals is not None:
+            known = [number_of.get(tag) for tag in found_tags]  # a repaired tag may be one that training never had
+            sure = [0.0 if k is None else float(marginals[row, t, k]) for t, k in enumerate(known)]
+        tagged = Tagged(found_tags, sure, [(list(way), chance) for way, chance in ways[row].items()])
         if label_chances is not None:
             chance, label = label_chances[row].max(-1)
             tagged = replace(tagged, label=labels[int(label)], label_probability=float(chance))

@@ -18,7 +18,7 @@ from timeloom.tasks.folder import training_folder, write_model
 from timeloom.tasks.runs import RUN, check_folders, remember_run
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.data import Prepared, TaggingData, prepare
-from timeloom.tasks.tagging.evaluation import TaggingScores, score_tagger
+from timeloom.tasks.tagging.evaluation import TaggingScores, notes_about_unknown, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
@@ -96,7 +96,7 @@ def train_tagger(
         tagger = begin(model, prepared)
         problem = TaggingProblem(tagger, prepared.parts["train"], prepared.parts["valid"], training)
         progress = fit(tagger, problem, training, workshop, run=begun, resume=resume, watch=watch)
-        return finish(out, run, tagger, progress, prepared.parts)
+        return finish(out, run, tagger, progress, prepared.parts, watch)
 
 
 def begin(options: TaggerOptions, prepared: Prepared) -> Tagger:
@@ -113,11 +113,13 @@ def begin(options: TaggerOptions, prepared: Prepared) -> Tagger:
 
 
 def finish(
-    out: Path, run: dict[str, Any], tagger: Tagger, progress: Progress, parts: dict[str, list[Sentence]]
+    out: Path, run: dict[str, Any], tagger: Tagger, progress: Progress, parts: dict[str, list[Sentence]], watch: Watch
 ) -> TaggingRun:
     """Score the trained tagger and write its folder."""
     valid = score_tagger(tagger, parts["valid"])
     test = score_tagger(tagger, parts["test"]) if "test" in parts else None
+    for note in [] if test is None else notes_about_unknown(test, run["data"]["test"]):
+        watch.note(note)
     scores = {"valid": valid.as_dict()} if test is None else {"valid": valid.as_dict(), "test": test.as_dict()}
     shown = [name for name in ("f1", "accuracy", "label_accuracy") if name in progress.history[0]]
     curves = training_curves(progress.history, shown, progress.best_epoch + 1)

@@ -93,5 +93,6 @@ def spelt(tokens: Sequence[Sequence[str]], number_of_letter: dict[str, int], unk
     """The letters of the different words (N, L), and which of the N each word is (B, T)."""
     numbers: dict[str, int] = {}
     rows = [torch.tensor([numbers.setdefault(w, len(numbers)) for w in s], dtype=torch.long) for s in tokens]
-    letters = [torch.tensor([number_of_letter.get(letter, unknown) for letter in word]) for word in numbers]
+    # A word without letters, which no file has, is one letter that nobody knows.
+    letters = [torch.tensor([number_of_letter.get(x, unknown) for x in word] or [unknown]) for word in numbers]
     return Padded.from_list(letters), Padded.from_list(rows).data
