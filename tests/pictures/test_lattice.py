@@ -11,7 +11,7 @@ PAIRS[0, 2, 0], PAIRS[0, 0, 1] = 0.8, 0.1
 
 
 def test_the_lattice_shows_scores_steps_and_the_best_path() -> None:
-    above, below, *_ = tag_lattice(["to", "Rome"], LABELS, EMISSIONS, MARGINALS, PAIRS, [2, 0]).axes
+    above, below, *_ = tag_lattice(["to", "Rome"], LABELS, EMISSIONS, MARGINALS, PAIRS, [2, 0], most=3).axes
     assert [label.get_text() for label in below.get_yticklabels()] == ["B-to", "I-to", "O"]
     assert [label.get_text() for label in below.get_xticklabels()] == ["to", "Rome"]
     shown = above.images[0].get_array()

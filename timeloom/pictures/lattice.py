@@ -32,7 +32,7 @@ def tag_lattice(
         marginals: (T, K) probability of each tag at each word.
         pair_marginals: (T - 1, K, K) probability of each step from tag to tag.
         path: The best path, T numbers of tags.
-        most: Rows that are shown; those of the best path, then the likeliest.
+        most: Rows that are shown: those of the best path, then the likeliest, the unlikely ones up to six rows.
     """
     shown = rows_to_show(marginals, path, most)
     row_of = {k: row for row, k in enumerate(shown)}
@@ -43,11 +43,11 @@ def tag_lattice(
     scores = emissions[:, shown].T  # (rows, T)
     reach = float(np.abs(scores[np.isfinite(scores)]).max(initial=1e-6))
     image = above.imshow(scores, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
-    above.set_title("what the network says of each word by itself: scores", fontsize="medium")
+    above.set_title("scores of each word by itself", fontsize="medium")
     figure.colorbar(image, ax=above, fraction=0.03, pad=0.01)
 
     below.set_title(
-        "all paths through the tags: darker is likelier, given the whole sentence; the best path in red",
+        "all paths: the darker the likelier; the best in red",
         fontsize="medium",
     )
     steps = pair_marginals[:, shown][:, :, shown] if T > 1 else np.zeros((0, len(shown), len(shown)))
@@ -89,7 +89,9 @@ def tag_lattice(
 
 
 def rows_to_show(marginals: np.ndarray, path: Sequence[int], most: int) -> list[int]:
-    """The tags of the best path, then the likeliest others that are likelier than 0.1 % somewhere, in their order."""
+    """The tags of the best path, then the likeliest others, in their order: to six rows any, then those above 0.1 %."""
     kept = list(dict.fromkeys(path))
-    others = [k for k in np.argsort(-marginals.max(0)).tolist() if k not in kept and marginals[:, k].max() > 0.001]
-    return sorted(kept + others[: max(0, most - len(kept))])
+    for k in np.argsort(-marginals.max(0), kind="stable").tolist():
+        if k not in kept and len(kept) < (most if marginals[:, k].max() > 0.001 else min(most, 6)):
+            kept.append(k)
+    return sorted(kept)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 
 def transition_matrix(
@@ -34,6 +35,7 @@ def transition_matrix(
     reach = float(np.nanmax(np.abs(table), initial=1e-6))
     axes.patch.set(facecolor="0.93", hatch="////", edgecolor="0.8")
     image = axes.imshow(table, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    axes.add_patch(Rectangle((len(shown) - 0.5, -0.5), 1, 1, color="white"))  # from (start) to (end) is no step
     axes.set_xticks(range(len(table)), [*names, "(end)"], rotation=90)
     axes.set_yticks(range(len(table)), ["(start)", *names])
     axes.set(xlabel="to", ylabel="from")
@@ -45,6 +47,14 @@ def transition_matrix(
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.6 * reach else "black"
-                axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize="small", color=colour)
+                axes.text(
+                    column,
+                    row,
+                    f"{value:.{1 if reach >= 1 else 2}f}",
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    color=colour,
+                )
     figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
     return figure
