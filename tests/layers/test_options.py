@@ -384,6 +384,7 @@ def test_every_cell_has_a_layer_of_its_name(name: str) -> None:
         (lambda: timeloom.MGU(2, 3, periods=3), "MGU: there is no option periods; there are batch_first, bias"),
         (lambda: Recurrent(GRUCell(2, 3), zoneout=0.1).step(torch.randn(1, 2)), r"Call layer\.eval\(\) first"),
         (lambda: Recurrent(GRUCell(2, 3)).unpack_state({}), "the state has no tensor '0.h'"),
+        (lambda: Recurrent(GRUCell(2, 3)).unpack_state({"0.h": torch.zeros(5, 4)}), r"is \(5, 4\), wanted \(B, 3\)"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(make: Any, message: str) -> None:

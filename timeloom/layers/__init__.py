@@ -25,8 +25,9 @@ from timeloom.layers.named import (
     PeepholeLSTM,
 )
 from timeloom.layers.pooling import Pool, Pooling
-from timeloom.layers.recurrent import Recurrent, detached
+from timeloom.layers.recurrent import Recurrent
 from timeloom.layers.spelling import ConvolutionalSpeller, RecurrentSpeller, Speller
+from timeloom.layers.states import detached
 
 __all__ = [
     "GRU",

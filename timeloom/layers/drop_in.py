@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
 from timeloom.core import UsageError
-from timeloom.layers.recurrent import Recurrent, packed_like
+from timeloom.layers.packed import packed_like
+from timeloom.layers.recurrent import Recurrent
 from timeloom.scan import Cell, scan
 from timeloom.scan.choose import FUSED_TYPES
 

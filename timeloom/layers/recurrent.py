@@ -8,9 +8,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from timeloom.core import Padded, ShapeError, UsageError, check_last_axis, step_mask
+from timeloom.core import Padded, UsageError, check_last_axis, step_mask
+from timeloom.layers.arguments import checked_resets, checked_share, hidden_sizes_of
+from timeloom.layers.packed import packed_like
+from timeloom.layers.states import check_states, learnable, named_tensors, state_of
 from timeloom.layers.varied import Varied, check_products, weight_of
 from timeloom.scan import Cell, scan, step
 
@@ -219,20 +222,12 @@ class Recurrent(nn.Module):
         """A state as named tensors, which any file format for tensors takes: `{"0.h": ..., "0.c": ..., "1.h": ...}`."""
         if state is None:
             raise UsageError("Recurrent.pack_state: the state is None; give what a call returned, or initial_state(B)")
-        state = self._begin(state, 0, self.cells)
-        return {
-            f"{i}.{name}": getattr(part, name).contiguous() for i, part in enumerate(state) for name in part._fields
-        }
+        check_states(state, self.cells)
+        return named_tensors(state)
 
     def unpack_state(self, tensors: Mapping[str, Tensor]) -> tuple[Any, ...]:
-        """The state that `pack_state` made the tensors of. Raises UsageError where one is missing."""
-        try:
-            return tuple(
-                cell.State(*(tensors[f"{i}.{name}"] for name in cell.initial_state(1)._fields))
-                for i, cell in enumerate(self.cells)
-            )
-        except KeyError as error:
-            raise UsageError(f"Recurrent: the state has no tensor {error}; it was made by another layer") from None
+        """The state that `pack_state` made the tensors of. Raises UsageError where one is missing or does not fit."""
+        return state_of(tensors, self.cells)
 
     def extra_repr(self) -> str:
         options = {
@@ -255,7 +250,7 @@ class Recurrent(nn.Module):
         all_states: bool,
     ) -> tuple[Any, ...]:
         self._check_input(x, "B T I")
-        turned = None if resets is None else self._checked_resets(resets, x.shape[:2]).transpose(0, 1)
+        turned = None if resets is None else checked_resets(resets, x.shape[:2]).transpose(0, 1)
         y, final, *states = self._time_first(x.transpose(0, 1), state, lengths, turned, all_states)
         for every in states:
             states = [tuple(type(part)(*(field.transpose(0, 1) for field in part)) for part in every)]
@@ -272,7 +267,7 @@ class Recurrent(nn.Module):
         """x (T, B, I) → y (T, B, O) and the final states, and with `all_states` those after every step."""
         self._check_input(x, "T B I")
         if resets is not None:
-            resets = self._checked_resets(resets, x.shape[:2])
+            resets = checked_resets(resets, x.shape[:2])
             if lengths is not None:  # what is said of the padding says nothing
                 resets = resets.bool() & step_mask(torch.as_tensor(lengths, device=x.device), len(x)).T
         begins = self._begin(state, x.shape[1], self.cells)
@@ -361,47 +356,14 @@ class Recurrent(nn.Module):
         """One state for each cell, None where the cell's own initial state is wanted."""
         if state is None:
             return self.initial_state(batch_size) if len(self.learned) else (None,) * len(cells)
-        # A bare State of two fields would pass for the states of two cells if only the number were looked at.
-        if not isinstance(state, tuple) or len(state) != len(cells) or isinstance(state, cells[0].State):
-            came = f"a {type(state).__name__}" + (f" of {len(state)}" if isinstance(state, tuple) else "")
-            raise ShapeError(
-                "Recurrent: state is not one State for each cell.\n"
-                f"  state: {came}, wanted a tuple of {len(cells)} × {type(cells[0]).__name__}.State\n"
-                "  Give what an earlier call returned, or None to begin at the initial states."
-            )
+        check_states(state, cells)
         return state
-
-    def _checked_resets(self, resets: Tensor, sizes: Sequence[int]) -> Tensor:
-        if not isinstance(resets, Tensor) or tuple(resets.shape) != tuple(sizes):
-            came = tuple(resets.shape) if isinstance(resets, Tensor) else type(resets).__name__
-            raise ShapeError(
-                "Recurrent: resets do not fit x.\n"
-                f"  resets: {came}, wanted a tensor {tuple(sizes)}, as the first two axes of x\n"
-                "  Give one truth value for each step of each row: whether a new sequence begins there."
-            )
-        return resets
 
     def _check_input(self, x: Tensor, names: str) -> None:
         advice = "Build the layer's cell with the input_size that x has, or check batch_first and what makes x."
         if isinstance(x, Tensor) and x.dim() == len(names.split()) - 1:
             advice = "Give the one sequence an axis for the batch: x[None] with batch_first, x[:, None] without."
         check_last_axis(x, self.input_size, owner="Recurrent", what="x", names=names, advice=advice)
-
-
-def learnable(cell: Cell) -> tuple[str, ...]:
-    """The fields of a cell's state whose beginning can be learned."""
-    if cell.learnable is not None:
-        return cell.learnable
-    return tuple(name for name in cell.State._fields if name not in cell.counters)
-
-
-def packed_like(x: PackedSequence, y: Tensor, lengths: Tensor) -> PackedSequence:
-    """y (T, B, O) packed in exactly the order of x, so that their data stand line by line."""
-    if x.sorted_indices is not None:
-        y = y.index_select(1, x.sorted_indices)
-        lengths = lengths[x.sorted_indices.cpu()]
-    data = pack_padded_sequence(y, lengths).data
-    return PackedSequence(data, x.batch_sizes, x.sorted_indices, x.unsorted_indices)
 
 
 def scan_of(
@@ -417,42 +379,3 @@ def scan_of(
     if all_states:
         return scan(cell, x, state, lengths=lengths, reverse=reverse, all_states=True, parameters=parameters)
     return scan(cell, x, state, lengths=lengths, reverse=reverse, parameters=parameters)
-
-
-def detached(state: Any) -> Any:
-    """A state that carries its numbers on and no gradient back: between the windows of truncated training.
-
-    None, before the first window, stays None.
-    """
-    if state is None:
-        return None
-    if isinstance(state, Tensor):
-        return state.detach()
-    parts = [detached(part) for part in state]
-    return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
-
-
-def checked_share(name: str, value: float) -> float:
-    if not 0 <= value < 1:
-        raise UsageError(f"Recurrent: {name} is {value}, wanted 0 ≤ {name} < 1")
-    return value
-
-
-def hidden_sizes_of(cell: Cell, num_layers: int | None, hidden_sizes: Sequence[int] | None) -> list[int]:
-    """The hidden size of each layer. Raises UsageError."""
-    if hidden_sizes is None:
-        count = 1 if num_layers is None else num_layers
-        if not isinstance(count, int) or count < 1:
-            raise UsageError(f"Recurrent: num_layers is {num_layers}, wanted 1 or more")
-        return [cell.hidden_size] * count
-    if not isinstance(hidden_sizes, list | tuple):
-        raise UsageError(f"Recurrent: hidden_sizes is {hidden_sizes}, wanted a list with one size for each layer")
-    sizes = list(hidden_sizes)
-    if not sizes or sizes[0] != cell.hidden_size or num_layers not in (None, len(sizes)):
-        raise UsageError(
-            f"Recurrent: hidden_sizes is {sizes} beside a cell of hidden_size={cell.hidden_size} and "
-            f"num_layers={num_layers}.\n"
-            "  wanted: one size for each layer, the first that of the cell\n"
-            "  Leave num_layers out, and begin hidden_sizes with the cell's."
-        )
-    return sizes
