@@ -27,7 +27,7 @@ from timeloom.train import TrainingOptions
 torch.set_num_threads(1)  # OpenMP's threads do not come along into a fork
 folder, replacing = Path(sys.argv[1]), sys.argv[2] == "replacing"
 corpus, out = str(folder / "corpus.conll"), folder / "m"
-sizes = TaggerOptions(hidden_size=4, embedding_size=4)
+sizes = TaggerOptions(hidden_size=4, embedding_size=4, output="softmax", characters="none")
 
 
 def train(seed, **how):
