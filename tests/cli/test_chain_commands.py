@@ -84,7 +84,12 @@ def test_features_are_remembered_and_missed(
     assert main(["evaluate", str(with_features), str(corpus), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tokens"] == 88
     assert main(["predict", str(with_features), str(corpus)]) == 0
-    assert capsys.readouterr().out.startswith("fly\tO\n")
+    said = capsys.readouterr()
+    assert said.out.startswith("fly\tO\n")
+    assert said.err == ""
+    (tmp_path / "other.conll").write_text("fly\tO\nto\tO\nRome\tB-to\n")
+    assert main(["predict", str(with_features), str(tmp_path / "other.conll")]) == 0
+    assert "in column 1, 3 of 3 features were never seen in training (O, B-to)" in capsys.readouterr().err
     (tmp_path / "s.txt").write_text("fly from Oslo\n")
     assert main(["predict", str(with_features), str(tmp_path / "s.txt")]) == 2
     assert "s.txt: features of tokens were wanted" in capsys.readouterr().err

@@ -62,7 +62,7 @@ def trained(
 def test_labels_are_learned_beside_the_tags_saved_and_scored(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "t.jsonl")
     run, notes = trained(tmp_path, path, replace(SMALL, output="crf"))
-    assert any("2 labels of sentences" in note for note in notes)
+    assert any("20 of the 20 sentences" in note and "2 different ones" in note for note in notes)
     assert run.valid.label_accuracy == 100
     assert run.valid.frame_accuracy == 100
     assert "labels: 20 sentences; accuracy: 100.00%" in run.valid.report()
@@ -142,7 +142,9 @@ def test_features_that_are_not_there(tmp_path: Path) -> None:
     vocabulary = {"words": ["<pad>", UNKNOWN], "tags": ["O"], "characters": ["<pad>", UNKNOWN]}
     with pytest.raises(UsageError, match=r"wants 0 feature\(s\) .* the sentence 'Paris' has 1"):
         Tagger(SMALL, vocabulary).tag([Sentence(("Paris",), features=(("N",),))])
-    with pytest.raises(UsageError, match="column -1 holds the tags"):
+    with pytest.raises(
+        DataError, match=r"t.conll:1: 2 columns, the tags in column -1, which is among the feature columns"
+    ):
         TaggedFile(feature_columns=[1]).read(path)
     with pytest.raises(DataError, match="features of tokens were wanted, and only CoNLL"):
         TaggedFile(feature_columns=[1]).read(write_jsonl(tmp_path / "t.jsonl"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -71,10 +72,21 @@ def run(argv: Sequence[str]) -> int:
     source = sys.stdin.buffer if streaming else options.file
     write = as_json if options.output == "json" else as_conll
     # From standard input each sentence is answered as it comes: somebody may be typing, or waiting at a pipe.
+    strangers = [Counter() for _ in tagger.features]
     for group in grouped(read_untagged(source, options.format, token_column, feature_columns), 1 if streaming else 64):
         analysed = tagger.analyse(group, confidences=options.confidences, paths=options.paths)
         for sentence, tagged in zip(group, analysed, strict=True):
             print(write(sentence.tokens, tagged), flush=streaming)
+            for column, known, seen in zip(sentence.features, tagger.features, strangers, strict=True):
+                seen.update("known" if symbol in known else symbol for symbol in column)
+    for number, seen in zip(feature_columns, strangers, strict=True):
+        known = seen.pop("known", 0)
+        if seen.total() > known:
+            print(
+                f"note: in column {number}, {seen.total()} of {seen.total() + known} features were never seen in "
+                f"training ({', '.join(list(seen)[:4])}); is it the right column?",
+                file=sys.stderr,
+            )
     return 0
 
 
@@ -86,7 +98,7 @@ def as_conll(tokens: Sequence[str], tagged: Tagged) -> str:
     if tagged.confidences is not None:
         columns.append([f"{chance:.4f}" for chance in tagged.confidences])
     if tagged.paths:
-        head.append("# paths = " + " ".join(f"{chance:.4f}" for _, chance in tagged.paths))
+        head.append("# paths = " + " ".join(f"{chance:.4g}" for _, chance in tagged.paths))
         columns += [tags for tags, _ in tagged.paths]
     return "".join(line + "\n" for line in [*head, *("\t".join(row) for row in zip(*columns, strict=True))])
 
@@ -107,7 +119,7 @@ def as_json(tokens: Sequence[str], tagged: Tagged) -> str:
 
 
 def rounded(chance: float | None) -> float | None:
-    return None if chance is None else round(chance, 6)
+    return None if chance is None else float(f"{chance:.6g}")
 
 
 def grouped(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

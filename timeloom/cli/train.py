@@ -98,9 +98,10 @@ def tell_result(result: TaggingRun, learned: bool) -> None:
     if result.test is not None:
         print(result.test.report())
     row = progress.history[progress.best_epoch]
+    labels = f", labels {row['label_accuracy']:.2f} %," if "label_accuracy" in row else ""
     on = "the validation data, which it has learned, too" if learned else "the validation data"
     print(
-        f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept: F1 {row['f1']:.2f} on {on}; "
+        f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept: F1 {row['f1']:.2f}{labels} on {on}; "
         f"{progress.seconds:.0f} s of training"
     )
     print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")

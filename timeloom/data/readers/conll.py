@@ -61,7 +61,13 @@ def tagged_conll(
         if token_column % width == tag_column % width:
             raise UsageError(f"column {token_column} cannot hold both the tokens and the tags")
         if tag_column % width in {column % width for column in feature_columns}:
-            raise UsageError(f"column {tag_column} holds the tags, which are to be found and cannot be a feature")
+            raise DataError(
+                f"{width} columns, the tags in column {tag_column}, which is among the feature columns "
+                f"{list(feature_columns)} and cannot be a feature of what is to be found.\n"
+                "  Give a file that has those features, and the tags in another column.",
+                path,
+                block[0][0],
+            )
         tokens, tags = zip(*[(fields[token_column], fields[tag_column]) for _, fields in block], strict=True)
         yield Sentence(tokens, tags, None, block[0][0], True, features_of(block, feature_columns))
 

@@ -61,15 +61,23 @@ def is_number(text: str) -> bool:
 
 
 def numbers(fields: list[str], path: str | Path, line: int) -> list[float]:
-    row = [float(field) for field in fields if is_number(field)]
-    if len(row) < len(fields) or not all(abs(value) < 1e38 for value in row):
-        raise DataError(
-            f"{shortened(' '.join(fields))} are not numbers; wanted a word and {len(fields)} of them", path, line
-        )
-    return row
+    for place, field in enumerate(fields, start=1):
+        if not (is_number(field) and abs(float(field)) < 1e38):
+            what = (
+                f"number {place} of {len(fields)} is {shortened(field)}, wanted a word and {len(fields)} finite numbers"
+            )
+            raise DataError(what, path, line)
+    return [float(field) for field in fields]
 
 
 def another_width(found: int, width: int, path: str | Path, line: int) -> DataError:
+    if found < 1:
+        return DataError(
+            "not a word with its numbers, parted by blanks.\n"
+            "  A binary file of word2vec's has to be written as text first.",
+            path,
+            line,
+        )
     return DataError(
         f"a vector of {found} numbers, wanted {width} as the embedding has.\n"
         f"  Give --embedding_size {found} if the whole file is like this, or mend the line.",

@@ -74,9 +74,12 @@ def prepare(data: TaggingData, file: TaggedFile, options: TaggerOptions, watch: 
     ]
     if vocabulary["labels"]:
         watch.note(
-            f"{data.train} has {len(vocabulary['labels'])} labels of sentences, which are learned beside the tags "
+            f"{sum(s.label is not None for s in train)} of the {len(train)} sentences in {data.train} have a label, "
+            f"{len(vocabulary['labels'])} different ones, which are learned beside the tags "
             "(--no_sentence_labels leaves them out)"
         )
+        if not any(sentence.label for sentence in parts["valid"]):
+            watch.note(f"{data.valid or 'the held-out part'} has no labels, so the best epoch is picked by F1 alone")
     vectors = None
     if data.vectors is not None:
         words = vocabulary["words"]
