@@ -72,18 +72,19 @@ def run(argv: Sequence[str]) -> int:
     source = sys.stdin.buffer if streaming else options.file
     write = as_json if options.output == "json" else as_conll
     # From standard input each sentence is answered as it comes: somebody may be typing, or waiting at a pipe.
-    strangers = [Counter() for _ in tagger.features]
+    strangers: list[Counter[str]] = [Counter() for _ in tagger.features]
+    words = 0
     for group in grouped(read_untagged(source, options.format, token_column, feature_columns), 1 if streaming else 64):
         analysed = tagger.analyse(group, confidences=options.confidences, paths=options.paths)
         for sentence, tagged in zip(group, analysed, strict=True):
             print(write(sentence.tokens, tagged), flush=streaming)
+            words += len(sentence.tokens)
             for column, known, seen in zip(sentence.features, tagger.features, strangers, strict=True):
-                seen.update("known" if symbol in known else symbol for symbol in column)
+                seen.update(symbol for symbol in column if symbol not in known)
     for number, seen in zip(feature_columns, strangers, strict=True):
-        known = seen.pop("known", 0)
-        if seen.total() > known:
+        if 2 * seen.total() > words:
             print(
-                f"note: in column {number}, {seen.total()} of {seen.total() + known} features were never seen in "
+                f"note: in column {number}, {seen.total()} of {words} features were never seen in "
                 f"training ({', '.join(list(seen)[:4])}); is it the right column?",
                 file=sys.stderr,
             )
