@@ -54,6 +54,9 @@ class Best:
 
 def highest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest along the second axis and their places; of equals, the one with the smaller place first."""
+    if k == 1:  # much quicker than sorting, and argmax gives the first of equals
+        places = scores.argmax(1, keepdim=True)
+        return scores.gather(1, places), places
     values, places = scores.sort(dim=1, descending=True, stable=True)
     return values[:, :k], places[:, :k]
 
