@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from timeloom.data import Sentence
+
+PLAIN: dict[str, Any] = {
+    "dropout": 0.0,
+    "word_dropout": 0.0,
+    "output": "softmax",
+    "characters": "none",
+    "capitalisation": False,
+}
+"""Options of a tagger that sees words and nothing else, and drops none of them."""
 
 TWENTY = [
     ("fly from Oslo to Rome", "O O B-from O B-to"),

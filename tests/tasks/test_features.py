@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.corpora import TWENTY, sentences, write_conll
+from tests.corpora import PLAIN, TWENTY, sentences, write_conll
 from timeloom.core import DataError, ModelError, RunError, UsageError
 from timeloom.data import UNKNOWN, Sentence, to_bio
 from timeloom.structured import StructuredSVM
@@ -19,15 +19,7 @@ from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingDat
 from timeloom.tasks.tagging.words import WRITTEN, how_written
 from timeloom.train import TrainingOptions, Watch
 
-SMALL = TaggerOptions(
-    hidden_size=12,
-    embedding_size=8,
-    dropout=0.0,
-    word_dropout=0.0,
-    output="softmax",
-    characters="none",
-    capitalisation=False,
-)
+SMALL = TaggerOptions(hidden_size=12, embedding_size=8, **PLAIN)
 QUICK = TrainingOptions(epochs=25, batch_size=4, learning_rate=0.02)
 
 

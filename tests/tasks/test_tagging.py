@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.corpora import TWENTY, sentences, write_conll
+from tests.corpora import PLAIN, TWENTY, sentences, write_conll
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, Sentence, chunks, travel_corpus
@@ -28,15 +28,7 @@ from timeloom.tasks.tagging.data import collect_vocabulary, words_of
 from timeloom.tasks.tagging.training import TaggingProblem
 from timeloom.train import TrainingOptions, Watch, fit, score_chunks
 
-SMALL = TaggerOptions(
-    hidden_size=16,
-    embedding_size=16,
-    dropout=0.0,
-    word_dropout=0.0,
-    output="softmax",
-    characters="none",
-    capitalisation=False,
-)
+SMALL = TaggerOptions(hidden_size=16, embedding_size=16, **PLAIN)
 QUICK = TrainingOptions(epochs=40, batch_size=4, learning_rate=0.02)
 
 

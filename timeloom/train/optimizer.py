@@ -15,7 +15,7 @@ from timeloom.train.options import TrainingOptions
 def make_optimizer(parameters: Iterable[Tensor], options: TrainingOptions) -> Optimizer:
     """The optimizer that the options name."""
     lr, decay = options.learning_rate, options.weight_decay
-    fused = options.accelerator == "cpu"  # one pass over each weight: for large embeddings ten times as fast
+    fused = options.accelerator == "cpu"  # one pass over each weight, which counts for large embeddings
     match options.optimizer:
         case "adam":
             return torch.optim.Adam(parameters, lr=lr, fused=fused, weight_decay=decay)
