@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from page import machine
 from runs import RUNS, Done, data, trained
 
+from timeloom.tasks import load
+from timeloom.tasks.tagging import TaggedFile, Tagger
+
 ATIS_SEEDS, CHUNKING_SEEDS = (1, 2, 3, 4, 5), (1, 2, 3)
 CELLS = ("elman", "jordan", "lstm", "gru", "clockwork", "scrn")
 OUTPUTS = ("softmax", "perceptron", "svm", "crf", "hmm")
@@ -22,6 +25,22 @@ def atis_files() -> list[str]:
     return [f"--{part}={data('atis') / part}" for part in ("train", "valid", "test")]
 
 
+def one_of_the_intents(run: str) -> float:
+    """Accuracy as published: where a sentence names several intents (`a#b`), an answer that names one of them counts.
+
+    Liu and Lane's 18 intents and their 98.43 are of this count; as strings of their own there are 26.
+    """
+    sentences, _ = TaggedFile().read(data("atis") / "test")
+    tagger = load(RUNS / run)
+    assert isinstance(tagger, Tagger)
+    found = [tagged.label or "" for tagged in tagger.analyse(sentences)]
+    shared = [
+        not {*(sentence.label or "").split("#")}.isdisjoint(label.split("#"))
+        for sentence, label in zip(sentences, found, strict=True)
+    ]
+    return 100 * sum(shared) / len(shared)
+
+
 def mean_and_deviation(values: Sequence[float]) -> str:
     return f"**{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}**"
 
@@ -30,14 +49,16 @@ def atis() -> str:
     """Slots and intents of ATIS."""
     runs = {f"atis/seed-{seed}": [*atis_files(), *FINAL, f"--seed={seed}"] for seed in ATIS_SEEDS}
     done = trained({"atis/held-out": atis_files(), **runs})
-    names = ("f1", "label_accuracy", "frame_accuracy")
-    held_out = done.pop("atis/held-out")
+    scores = {
+        name: [run.test["f1"], one_of_the_intents(name), run.test["label_accuracy"], run.test["frame_accuracy"]]
+        for name, run in done.items()
+    }
+    held_out, apart = done.pop("atis/held-out"), in_columns(scores.pop("atis/held-out"))
     rows = [
-        f"| {seed} | {' | '.join(f'{run.test[name]:.2f}' for name in names)} | {run.minutes:.1f} |"
-        for seed, run in zip(ATIS_SEEDS, done.values(), strict=True)
+        f"| {seed} | {in_columns(scores[name])} | {run.minutes:.1f} |"
+        for seed, (name, run) in zip(ATIS_SEEDS, done.items(), strict=True)
     ]
-    means = " | ".join(mean_and_deviation([run.test[name] for run in done.values()]) for name in names)
-    apart = " | ".join(f"{held_out.test[name]:.2f}" for name in names)
+    means = " | ".join(mean_and_deviation(column) for column in zip(*scores.values(), strict=True))
     return "\n".join(
         [
             "## Slots and intents of ATIS",
@@ -46,11 +67,12 @@ def atis() -> str:
             "`timeloom train tag`, nothing pretrained: words and their letters, a bidirectional LSTM, a conditional "
             "random field over the tags, the intent from the same encoding. Settings were chosen on sentences held "
             "out of the first two parts; the runs then learn from both for as many epochs. Slot F1 as conlleval "
-            "counts it; intents as they stand in the files, so that those of the test part that training never saw "
-            "count as wrong.",
+            "counts it. Intents first as published figures count them, where an answer that names one of a sentence's "
+            "intents is right (15 test sentences name two), then strictly, as strings. Training never saw the intent "
+            "of 2 test sentences, and the string of 5.",
             "",
-            "| seed | slot F1 | intent accuracy | both right | minutes |",
-            "|---|---|---|---|---|",
+            "| seed | slot F1 | intent accuracy | of joint intents as their own | that and all slots right | minutes |",
+            "|---|---|---|---|---|---|",
             *rows,
             f"| **mean ± deviation** | {means} | |",
             f"| 1, without the validation part | {apart} | {held_out.minutes:.1f} |",
@@ -67,6 +89,10 @@ def atis() -> str:
             f"Command: `make results-atis`; minutes are of one thread, two runs side by side. Machine: {machine()}.",
         ]
     )
+
+
+def in_columns(scores: Sequence[float]) -> str:
+    return " | ".join(f"{score:.2f}" for score in scores)
 
 
 def chunking_files() -> list[str]:
