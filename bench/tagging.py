@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from page import machine
 from runs import RUNS, Done, data, trained
 
-from timeloom.tasks import load
+from timeloom.tasks import load_as
 from timeloom.tasks.tagging import TaggedFile, Tagger
 
 ATIS_SEEDS, CHUNKING_SEEDS = (1, 2, 3, 4, 5), (1, 2, 3)
@@ -31,9 +31,7 @@ def one_of_the_intents(run: str) -> float:
     Liu and Lane's 18 intents and their 98.43 are of this count; as strings of their own there are 26.
     """
     sentences, _ = TaggedFile().read(data("atis") / "test")
-    tagger = load(RUNS / run)
-    assert isinstance(tagger, Tagger)
-    found = [tagged.label or "" for tagged in tagger.analyse(sentences)]
+    found = [tagged.label or "" for tagged in load_as(Tagger, RUNS / run).analyse(sentences)]
     shared = [
         not {*(sentence.label or "").split("#")}.isdisjoint(label.split("#"))
         for sentence, label in zip(sentences, found, strict=True)
@@ -166,6 +164,10 @@ def outputs() -> str:
         if seed == 1:
             pairs = [pair for pair in pairs if is_close(pair, scores)]
     rows = [f"| `{cell}` | {' | '.join(written(scores[cell, output]) for output in OUTPUTS)} |" for cell in CELLS]
+    means = {pair: statistics.mean(found) for pair, found in scores.items()}
+    gains = [means[cell, output] - means[cell, "softmax"] for cell in CELLS for output in ("crf", "svm")]
+    between = [means[cell, "crf"] for cell in ("elman", "lstm", "gru")]
+    behind = means["lstm", "crf"] - means["clockwork", "crf"]
     return "\n".join(
         [
             "## Every cell with every output",
@@ -178,6 +180,12 @@ def outputs() -> str:
             f"| cell | {' | '.join(OUTPUTS)} |",
             f"|{'---|' * (len(OUTPUTS) + 1)}",
             *rows,
+            "",
+            f"What stands on top counts more than the cell: a chain that is trained with the network, crf or svm, "
+            f"gains {min(gains):.1f} to {max(gains):.1f} points over softmax with every cell, while "
+            f"{max(between) - min(between):.1f} lie between Elman network, LSTM and GRU under a crf, and transitions "
+            "that are only counted, hmm, gain the cells that lead nothing. Clockwork, made for long spans, is "
+            f"{behind:.1f} points behind the LSTM on sentences of eleven words.",
             "",
             f"Command: `make results-outputs`, {minutes:.0f} minutes of one thread, two runs side by side. "
             f"Machine: {machine()}.",

@@ -14,7 +14,7 @@ from tests.corpora import PLAIN, TWENTY, sentences, write_conll
 from timeloom.core import DataError, ModelError, RunError, UsageError
 from timeloom.data import UNKNOWN, Sentence, to_bio
 from timeloom.structured import StructuredSVM
-from timeloom.tasks import load
+from timeloom.tasks import load_as
 from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingData, TaggingRun, train_tagger
 from timeloom.tasks.tagging.words import WRITTEN, how_written
 from timeloom.train import TrainingOptions, Watch
@@ -58,7 +58,7 @@ def test_labels_are_learned_beside_the_tags_saved_and_scored(tmp_path: Path) -> 
     assert run.valid.label_accuracy == 100
     assert run.valid.frame_accuracy == 100
     assert "labels: 20 sentences; accuracy: 100.00%" in run.valid.report()
-    again = load(tmp_path / "m")
+    again = load_as(Tagger, tmp_path / "m")
     found = again.analyse([s.tokens for s in sentences()])
     assert [tagged.label for tagged in found] == ["leave" if "from" in tags else "stay" for _, tags in TWENTY]
     assert all(0.5 < (tagged.label_probability or 0) <= 1 for tagged in found)
@@ -117,7 +117,7 @@ def test_other_columns_are_features(tmp_path: Path) -> None:
     file = TaggedFile(feature_columns=[1])
     run, _ = trained(tmp_path, path, replace(SMALL, embedding_size=1), file=file)
     assert run.valid.chunks.overall.f1 == 100
-    again = load(tmp_path / "m")
+    again = load_as(Tagger, tmp_path / "m")
     new = Sentence(("Paris", "Paris"), features=(("m", "O"),))
     assert [tag[-1] for tag in again.tag([new])[0]] == ["m", "O"]
     assert again.tag([Sentence(("Paris",), features=(("never",),))])[0]
@@ -161,7 +161,7 @@ def test_vectors_begin_the_embedding_and_are_counted(tmp_path: Path) -> None:
     (note,) = [note for note in notes if "v.txt" in note]
     assert "3 of the 20 words of the training data have a vector, 1 of them in lower case only; 17 have none" in note
     assert "2 more words of the file are known too" in note
-    assert load(tmp_path / "m").tag([["Mars"]])[0]
+    assert load_as(Tagger, tmp_path / "m").tag([["Mars"]])[0]
 
 
 def test_rare_words_with_a_vector_are_known_and_counted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, Sentence, chunks, travel_corpus
 from timeloom.structured import HMMHybrid
-from timeloom.tasks import load
+from timeloom.tasks import load_as
 from timeloom.tasks.folder import write_model
 from timeloom.tasks.tagging import (
     TaggedFile,
@@ -59,7 +59,7 @@ def test_outputs_over_a_chain_memorise_and_are_saved(tmp_path: Path, output) -> 
     assert tagger.dependence is not None
     assert tagger.dependence.transitions.any()
     write_model(tmp_path / "model", {"task": "tag", **tagger.config()}, tagger.state_dict(), {})
-    again, tokens = load(tmp_path / "model"), [s.tokens for s in sentences()]
+    again, tokens = load_as(Tagger, tmp_path / "model"), [s.tokens for s in sentences()]
     assert again.tag(tokens) == tagger.tag(tokens)
     chances = again.probabilities(tokens[0])
     torch.testing.assert_close(chances.sum(-1), torch.ones(len(tokens[0])))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from timeloom.core import ModelError, RunError, UsageError
-from timeloom.train import Interrupted, Progress, TrainingOptions, Watch, fit
+from timeloom.train import Interrupted, Problem, Progress, TrainingOptions, Watch, fit
 from timeloom.train.optimizer import learning_rate, make_optimizer
 
 OPTIONS = TrainingOptions(epochs=3, batch_size=4, learning_rate=0.05, checkpoint_seconds=0.0)
@@ -32,7 +32,7 @@ class Line(nn.Module):
         return (self.map(nn.functional.dropout(x, 0.1, self.training)) - y).square().mean()
 
 
-class LineProblem:
+class LineProblem(Problem):
     selected_by = "score"
 
     def __init__(self, scores: Sequence[float] = ()):

@@ -15,7 +15,7 @@ from timeloom.core import UsageError
 from timeloom.core.files import write_whole
 from timeloom.data import LECTURE_SENTENCES, chunks
 from timeloom.pictures import as_png, tag_probabilities
-from timeloom.tasks import load
+from timeloom.tasks import Tagger, load_as
 from timeloom.tasks.folder import read_config, training_folder
 
 
@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
     evaluate.run(announce("evaluate", model, corpus / "test.conll"))
 
     console.print("\nWhat it makes of the lecture's two sentences, which it has never seen:")
-    tagger = load(model)
+    tagger = load_as(Tagger, model)
     sentences = [line.split() for line in LECTURE_SENTENCES]
     for tokens, tags in zip(sentences, tagger.tag(sentences), strict=True):
         console.print(marked(tokens, tags))

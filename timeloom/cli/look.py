@@ -15,7 +15,7 @@ from timeloom.core import DataError, UsageError
 from timeloom.core.files import write_whole
 from timeloom.data import Sentence, read_untagged
 from timeloom.pictures import as_png, tag_lattice, transition_matrix
-from timeloom.tasks import load
+from timeloom.tasks import load_as
 from timeloom.tasks.folder import read_config
 from timeloom.tasks.tagging import Tagger
 
@@ -53,7 +53,7 @@ def lattice(argv: Sequence[str]) -> tuple[Figure, Path]:
     check_rows(options.rows)
     if (options.text is None) == (options.file is None):
         raise UsageError("name a sentence, or a --file to take it from")
-    tagger = load(options.model)
+    tagger = load_as(Tagger, options.model)
     sentence = Sentence(tuple(options.text.split())) if options.file is None else nth_sentence(options)
     if not sentence.tokens:
         raise UsageError("the sentence is empty")
@@ -93,7 +93,7 @@ def transitions(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("--out", type=str, default="transitions.png", help="The picture.")
     options = parse(parser, argv)
     check_rows(options.rows)
-    tagger = load(options.model)
+    tagger = load_as(Tagger, options.model)
     if tagger.dependence is None:
         raise UsageError(
             f"{options.model} has the output softmax, for which tags do not depend on each other; train one with "

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "train a slot filler on the shipped sample, see its scores and what it tags",
     "train": "train a model on your files: timeloom train TASK ...",
     "evaluate": "score a saved model on a file",
+    "generate": "write text with a language model",
     "predict": "run a saved model on a file or on standard input",
     "look": "draw what a model does: timeloom look PICTURE ...",
     "sample": "write the shipped sample corpus to a folder",

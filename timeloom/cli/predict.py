@@ -13,9 +13,9 @@ from typing import Any, Literal, TypeVar
 from timeloom.cli.parser import make_parser, parse
 from timeloom.core import UsageError
 from timeloom.data import chunks, read_untagged
-from timeloom.tasks import load
+from timeloom.tasks import load_as
 from timeloom.tasks.folder import read_config
-from timeloom.tasks.tagging import Tagged
+from timeloom.tasks.tagging import Tagged, Tagger
 
 Item = TypeVar("Item")
 
@@ -62,7 +62,7 @@ def run(argv: Sequence[str]) -> int:
     options = parse(parser, argv)
     if options.paths < 0:
         raise UsageError(f"paths is {options.paths}, wanted 0 or more")
-    tagger = load(options.model)
+    tagger = load_as(Tagger, options.model)
     streaming = options.file == "-"
     trained = read_config(Path(options.model)).get("file", {})
     token_column, feature_columns = (

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
+from timeloom.data import WindowOptions
+from timeloom.tasks import language, tagging
 from timeloom.tasks.folder import run_options, training_folder
 from timeloom.tasks.runs import RUN, recall_run
-from timeloom.tasks.tagging import TaggedFile, TaggerOptions, TaggingData, TaggingRun, train_tagger
-from timeloom.train import Interrupted, NotesWatch, TerminalWatch, TrainingOptions
+from timeloom.train import Interrupted, NotesWatch, Progress, TerminalWatch, TrainingOptions
 
-TASKS = {"tag": "one tag for each word, as chunks: slots, names, phrases"}
+
+@dataclass(frozen=True)
+class Task:
+    """What `timeloom train` has to know of a task.
+
+    `options` by the names that `train` has for them; `training` is among these, with the task's own defaults in
+    `defaults`. `tell` gives the lines at the end.
+    """
+
+    what: str
+    options: dict[str, type]
+    train: Callable[..., Any]
+    tell: Callable[[Any, dict[str, Any]], str]
+    defaults: TrainingOptions
 
 
 def run(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
-        rows = "\n".join(f"  {name:<10}{what}" for name, what in TASKS.items())
+        rows = "\n".join(f"  {name:<10}{task.what}" for name, task in TASKS.items())
         print(f"Usage: timeloom train TASK ...\n\nTasks:\n{rows}\n\ntimeloom train TASK --help lists a task's options.")
         return 0 if argv else 2
     if argv[0] not in TASKS:
         raise UsageError(f"there is no task {argv[0]!r} to train; there are: {', '.join(TASKS)}")
-    return train_tag(argv[1:])
+    return train(argv[0], TASKS[argv[0]], argv[1:])
 
 
-def train_tag(argv: Sequence[str]) -> int:
-    parser = make_parser("train tag", "Train a tagger: " + TASKS["tag"] + ".")
+def train(name: str, task: Task, argv: Sequence[str]) -> int:
+    parser = make_parser(f"train {name}", f"Train a model: {task.what}.")
     add_config(parser)
     parser.add_argument("--out", type=str, required=True, help="Folder the model is saved as.")
     parser.add_argument(
@@ -43,8 +59,9 @@ def train_tag(argv: Sequence[str]) -> int:
         help="Replace the folder of the model at --out, whatever is in it, and its training.",
     )
     parser.add_argument("--quiet", action="store_true", help="No progress, only the scores at the end.")
-    for kind in (TaggingData, TaggedFile, TaggerOptions, TrainingOptions):
+    for kind in task.options.values():
         parser.add_class_arguments(kind, nested_key=None)
+    parser.set_defaults(asdict(task.defaults))
     if "--resume" in argv:
         begun = options_of_earlier_start(argv)
         if not begun and not any(word.startswith(("--train", "--config")) for word in argv):
@@ -54,29 +71,24 @@ def train_tag(argv: Sequence[str]) -> int:
     out = Path(options.out)
     watch = NotesWatch() if options.quiet else TerminalWatch()
     before = None if options.resume else time_of(training_folder(out) / RUN)
+    chosen = {part: options_of(kind, options) for part, kind in task.options.items()}
     try:
-        result = train_tagger(
-            options_of(TaggingData, options),
-            options_of(TaggerOptions, options),
-            options_of(TrainingOptions, options),
-            out,
-            file=options_of(TaggedFile, options),
-            resume=options.resume,
-            overwrite=options.overwrite,
-            watch=watch,
-        )
+        result = task.train(**chosen, out=out, resume=options.resume, overwrite=options.overwrite, watch=watch)
     except (Interrupted, KeyboardInterrupt) as stop:
-        raise Interrupted(f"{str(stop) or 'outside the training steps'}.\n{how_to_go_on(out, before)}") from stop
-    tell_result(result, options.train_on_valid)
+        again = how_to_go_on(name, out, before)
+        raise Interrupted(f"{str(stop) or 'outside the training steps'}.\n{again}") from stop
+    print(task.tell(result, chosen))
+    print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")
+    sys.stdout.flush()
     return 0
 
 
-def how_to_go_on(out: Path, before: int | None) -> str:
+def how_to_go_on(task: str, out: Path, before: int | None) -> str:
     """What to do after a stop; `before` is when the run that stood at `out` earlier was begun."""
     if time_of(training_folder(out) / RUN) == before:
         kept = "" if before is None else f" {out} is still the model of before."
         return f"  Nothing was begun yet; the same command starts it.{kept}"
-    return f"  Go on with: {shlex.join(['timeloom', 'train', 'tag', '--out', str(out), '--resume'])}"
+    return f"  Go on with: {shlex.join(['timeloom', 'train', task, '--out', str(out), '--resume'])}"
 
 
 def time_of(path: Path) -> int | None:
@@ -92,17 +104,52 @@ def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:
     return run_options(run or {})
 
 
-def tell_result(result: TaggingRun, learned: bool) -> None:
-    """`learned` says that the validation data were part of the training."""
-    progress = result.progress
-    if result.test is not None:
-        print(result.test.report())
-    row = progress.history[progress.best_epoch]
+def kept_epoch(progress: Progress) -> str:
+    return f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept"
+
+
+def tell_tagger(result: tagging.TaggingRun, options: dict[str, Any]) -> str:
+    row = result.progress.history[result.progress.best_epoch]
     labels = f", labels {row['label_accuracy']:.2f} %," if "label_accuracy" in row else ""
-    on = "the validation data, which it has learned, too" if learned else "the validation data"
-    print(
-        f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept: F1 {row['f1']:.2f}{labels} on {on}; "
-        f"{progress.seconds:.0f} s of training"
+    learned = ", which it has learned, too" if options["data"].train_on_valid else ""
+    line = (
+        f"{kept_epoch(result.progress)}: F1 {row['f1']:.2f}{labels} on the validation data{learned}; "
+        f"{result.progress.seconds:.0f} s of training"
     )
-    print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")
-    sys.stdout.flush()
+    return line if result.test is None else f"{result.test.report()}\n{line}"
+
+
+def tell_language_model(result: language.LanguageRun, options: dict[str, Any]) -> str:
+    steps, seconds = result.progress.steps, result.progress.seconds
+    line = f"{kept_epoch(result.progress)}; {steps} steps in {seconds:.0f} s of training"
+    tests = [] if result.test is None else [f"test: {result.test.report()}"]
+    return "\n".join([*tests, f"validation: {result.valid.report()}", line])
+
+
+TASKS = {
+    "tag": Task(
+        "one tag for each word, as chunks: slots, names, phrases",
+        {
+            "data": tagging.TaggingData,
+            "file": tagging.TaggedFile,
+            "model": tagging.TaggerOptions,
+            "training": TrainingOptions,
+        },
+        tagging.train_tagger,
+        tell_tagger,
+        TrainingOptions(),
+    ),
+    "language": Task(
+        "the next character, word or byte pair of a text",
+        {
+            "data": language.LanguageData,
+            "text": language.TextOptions,
+            "model": language.LanguageOptions,
+            "windows": WindowOptions,
+            "training": TrainingOptions,
+        },
+        language.train_language_model,
+        tell_language_model,
+        language.LANGUAGE_TRAINING,
+    ),
+}

@@ -1,7 +1,7 @@
 """Sentences, their tags, the files they come in, their numbers and their batches."""
 
 from timeloom.data.batching import epoch_batches, evaluation_batches
-from timeloom.data.readers import TAGGED_FORMATS, UNTAGGED_FORMATS, read_tagged, read_untagged, read_vectors
+from timeloom.data.readers import TAGGED_FORMATS, UNTAGGED_FORMATS, pieces, read_tagged, read_untagged, read_vectors
 from timeloom.data.sentence import Sentence
 from timeloom.data.tags import (
     SCHEMES,
@@ -14,10 +14,13 @@ from timeloom.data.tags import (
     normalise,
     to_bio,
 )
+from timeloom.data.tokenizer import EOS, Level, Tokenizer, learn_tokenizer
 from timeloom.data.travel import LECTURE_SENTENCES, travel_corpus, write_travel_corpus
 from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
+from timeloom.data.windows import Window, WindowOptions, plan_windows
 
 __all__ = [
+    "EOS",
     "LECTURE_SENTENCES",
     "PAD",
     "SCHEMES",
@@ -25,16 +28,23 @@ __all__ = [
     "UNKNOWN",
     "UNTAGGED_FORMATS",
     "Chunk",
+    "Level",
     "Normalised",
     "Sentence",
+    "Tokenizer",
     "Vocabulary",
+    "Window",
+    "WindowOptions",
     "chunks",
     "epoch_batches",
     "evaluation_batches",
     "from_bio",
     "guess_scheme",
     "is_tag",
+    "learn_tokenizer",
     "normalise",
+    "pieces",
+    "plan_windows",
     "read_tagged",
     "read_untagged",
     "read_vectors",

@@ -2,6 +2,7 @@
 
 from timeloom.layers.describe import describe, references
 from timeloom.layers.drop_in import GRU, LSTM, RNN
+from timeloom.layers.large_softmax import large_cross_entropy
 from timeloom.layers.named import (
     IRNN,
     JANET,
@@ -61,5 +62,6 @@ __all__ = [
     "Speller",
     "describe",
     "detached",
+    "large_cross_entropy",
     "references",
 ]

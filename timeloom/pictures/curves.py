@@ -9,11 +9,17 @@ from matplotlib.ticker import MaxNLocator
 
 
 def training_curves(
-    rows: Sequence[Mapping[str, float]], scores: Sequence[str], best_epoch: int | None = None
+    rows: Sequence[Mapping[str, float]],
+    scores: Sequence[str],
+    best_epoch: int | None = None,
+    *,
+    loss_in: str = "nats per token",
+    scores_in: str = "percent",
 ) -> Figure:
     """Loss on the left, scores on the right.
 
-    `rows` have `epoch` (from 1), `loss` (nats) and the named scores (percent), one row an epoch, as in `log.csv`.
+    `rows` have `epoch` (from 1), `loss` and the named scores, one row an epoch, as in `log.csv`; `loss_in` and
+    `scores_in` are their units.
     `best_epoch` (from 1) is marked where it is given.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -21,12 +27,12 @@ def training_curves(
     epochs = [row["epoch"] for row in rows]
     marker = "o" if len(rows) < 3 else ""
     left.plot(epochs, [row["loss"] for row in rows], color="C3", marker=marker, label="training loss")
-    left.set(xlabel="epoch", ylabel="nats per token")
+    left.set(xlabel="epoch", ylabel=loss_in)
     if all(row["loss"] > 0 for row in rows) and max(r["loss"] for r in rows) > 10 * min(r["loss"] for r in rows):
         left.set_yscale("log")
     for number, name in enumerate(scores):
         right.plot(epochs, [row[name] for row in rows], color=f"C{number}", marker=marker, label=name)
-    right.set(xlabel="epoch", ylabel="percent, validation data")
+    right.set(xlabel="epoch", ylabel=f"{scores_in}, validation data")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from timeloom.core import ModelError, UsageError
-from timeloom.core.files import reason, write_whole
+from timeloom.core.files import empty_folder, locked, make_folder, reason, write_whole
 from timeloom.tasks.folder import read_config, run_options
 from timeloom.train import LAST
 
@@ -40,6 +41,19 @@ def check_folders(out: Path, workshop: Path, resume: bool, overwrite: bool) -> N
             raise UsageError(f"{out} will not be replaced, for only a model may be: {error}") from error
         if resume and not workshop.exists():
             raise UsageError(f"{out} is a finished model, and {workshop} is not there to go on from")
+
+
+@contextmanager
+def opened_run(workshop: Path, run: Mapping[str, Any], resume: bool) -> Iterator[str]:
+    """The folder of a training, made, locked, and emptied unless it is resumed. Gives the name of the run.
+
+    `run` has the options by section and the `fingerprint` of the data.
+    """
+    make_folder(workshop)
+    with locked(workshop):
+        if not resume:
+            empty_folder(workshop, last=RUN)  # what still has its run.json is still a training, after a crash
+        yield remember_run(workshop / RUN, run, resume)
 
 
 def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:

@@ -13,7 +13,7 @@ import torch
 from timeloom.core import ModelError
 from timeloom.core.files import reason, write_whole
 
-FORMAT = 1  # raised whenever an older checkpoint can no longer be read
+FORMAT = 2  # raised whenever an older checkpoint can no longer be read
 
 
 @dataclass

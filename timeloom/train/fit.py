@@ -6,9 +6,10 @@ import csv
 import io
 import math
 import time
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -27,22 +28,33 @@ from timeloom.train.watch import Watch
 LAST, LOG = "last.ckpt", "log.csv"
 
 
-class Problem(Protocol):
+class Problem(ABC):
     """What a task tells `fit` about its training."""
 
-    selected_by: str  # the score of `validate` that picks the best epoch; higher is better
+    selected_by: str  # the score of `validate` that picks the best epoch
+    lower_is_better: bool = False
 
+    @abstractmethod
     def plan(self, epoch: int) -> Sequence[Sequence[int]]:
         """The batches of an epoch as indices of examples: a pure function, as many batches in every epoch."""
-        ...
 
+    @abstractmethod
     def batch(self, indices: Sequence[int]) -> Any:
         """The examples as the model's `loss` takes them."""
-        ...
 
+    @abstractmethod
     def validate(self, model: Any) -> dict[str, float]:
         """Scores on held-out data; the model is in evaluation mode."""
-        ...
+
+    def stepped(self, batch: Any) -> None:  # noqa: B027
+        """The optimizer has stepped on the batch, which may by now hold what the next one goes on from."""
+
+    def carried(self) -> dict[str, Tensor]:
+        """What one step of the training leaves to the next beside weights, for the checkpoint."""
+        return {}
+
+    def carry_on(self, tensors: Mapping[str, Tensor]) -> None:  # noqa: B027
+        """Take back what `carried` gave."""
 
 
 def fit(
@@ -111,6 +123,7 @@ class Fit:
         self.plain_model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.best = saved["best"]
+        self.problem.carry_on(saved["carried"])
         self.write_log()  # a kill may have come between the checkpoint and the log
 
     def write_log(self) -> None:
@@ -125,7 +138,9 @@ class Fit:
         self.check_weights()  # rather the checkpoint from before than one that nothing can come of
         # The best weights lie in the same file as the progress that speaks of them, so no kill can part the two.
         tensors = {"model": self.plain_model.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best}
-        save_checkpoint(self.folder / LAST, self.progress, {"run": self.run, **tensors})
+        save_checkpoint(
+            self.folder / LAST, self.progress, {"run": self.run, "carried": self.problem.carried(), **tensors}
+        )
 
     def is_over(self) -> bool:
         done, patience = self.progress, self.options.patience
@@ -150,7 +165,9 @@ class Fit:
         before = progress.epoch_seconds
         self.model.train()
         for indices in self.problem.plan(progress.epoch)[progress.step :]:
-            loss = self.train_step(self.fabric.to_device(self.problem.batch(indices)))
+            batch = self.fabric.to_device(self.problem.batch(indices))
+            loss = self.train_step(batch)
+            self.problem.stepped(batch)
             progress.step += 1
             progress.steps += 1
             progress.loss_sum += loss
@@ -222,10 +239,10 @@ class Fit:
             "clipped_share": progress.clipped / max(1, progress.step),
             "seconds": seconds,
         }
-        best = scores[self.problem.selected_by] > progress.best_score or progress.best_epoch < 0
-        best = best or self.options.keep == "last"
+        score = scores[self.problem.selected_by] * (-1 if self.problem.lower_is_better else 1)
+        best = score > progress.best_score or progress.best_epoch < 0 or self.options.keep == "last"
         if best:
-            progress.best_score, progress.best_epoch = scores[self.problem.selected_by], progress.epoch
+            progress.best_score, progress.best_epoch = score, progress.epoch
             self.best = {name: value.detach().clone() for name, value in self.plain_model.state_dict().items()}
         progress.history.append(row)
         progress.seconds += seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -31,9 +32,16 @@ def numbered_lines(source: str | Path | IO[str] | IO[bytes]) -> Iterator[tuple[i
 
 
 def lines_of_file(path: Path) -> Iterator[tuple[int, str]]:
+    with opened(path) as file:
+        yield from decoded(file, path)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file open for reading, through gzip when its name ends in .gz. What fails inside is a DataError."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            yield from decoded(file, path)
+            yield file  # pyright: ignore[reportReturnType]
     except FileNotFoundError:
         raise DataError("there is no such file.\n  Check the path.", path) from None
     except IsADirectoryError:
@@ -58,14 +66,16 @@ def decoded(file: Iterable[bytes] | Iterable[str], name: str | Path) -> Iterator
         try:
             line = content.decode("utf-8")
         except UnicodeDecodeError as error:
-            at = offset + len(raw) - len(content) + error.start
-            raise DataError(
-                f"byte {content[error.start]:#04x} at offset {at} is not UTF-8.\n  Save the file as UTF-8.",
-                name,
-                number,
-            ) from None
+            raise not_utf8(content, error.start, offset + len(raw) - len(content), name, number) from None
         offset += len(raw)
         yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def not_utf8(content: bytes, at: int, offset: int, name: str | Path, line: int | None = None) -> DataError:
+    """What to say of byte `at` of what was read from byte `offset` of a file on."""
+    return DataError(
+        f"byte {content[at]:#04x} at offset {offset + at} is not UTF-8.\n  Save the file as UTF-8.", name, line
+    )
 
 
 def columns(line: str) -> list[str]:

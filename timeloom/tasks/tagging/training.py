@@ -10,19 +10,18 @@ from typing import Any
 import torch
 
 from timeloom.core import UsageError
-from timeloom.core.files import empty_folder, locked, make_folder
 from timeloom.data import Sentence, epoch_batches
 from timeloom.pictures import as_png, training_curves
 from timeloom.structured import HMMHybrid
 from timeloom.tasks.folder import training_folder, write_model
-from timeloom.tasks.runs import RUN, check_folders, remember_run
+from timeloom.tasks.runs import check_folders, opened_run
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.data import Prepared, TaggingData, prepare
 from timeloom.tasks.tagging.evaluation import TaggingScores, notes_about_unknown, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
-from timeloom.train import Progress, TrainingOptions, Watch, fit
+from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class TaggingRun:
     folder: Path
 
 
-class TaggingProblem:
+class TaggingProblem(Problem):
     """The training of a tagger, as `fit` wants it told."""
 
     def __init__(self, tagger: Tagger, train: Sequence[Sentence], valid: Sequence[Sentence], options: TrainingOptions):
@@ -87,11 +86,7 @@ def train_tagger(
     check_folders(out, workshop, resume, overwrite)
     prepared = prepare(data, file, model, watch)
     run = {"data": asdict(data), "file": asdict(file), "model": asdict(model), "training": asdict(training)}
-    make_folder(workshop)
-    with locked(workshop):
-        if not resume:
-            empty_folder(workshop, last=RUN)  # what still has its run.json is still a training, after a crash
-        begun = remember_run(workshop / RUN, {**run, "fingerprint": prepared.fingerprint}, resume)
+    with opened_run(workshop, {**run, "fingerprint": prepared.fingerprint}, resume) as begun:
         torch.manual_seed(training.seed)
         tagger = begin(model, prepared)
         problem = TaggingProblem(tagger, prepared.parts["train"], prepared.parts["valid"], training)

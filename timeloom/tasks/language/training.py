@@ -1,0 +1,131 @@
+"""From a text file to a saved language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timeloom.data import Window, WindowOptions, plan_windows
+from timeloom.pictures import as_png, training_curves
+from timeloom.tasks.folder import training_folder, write_model
+from timeloom.tasks.language.data import LanguageData, Numbers, learn_symbols, parts
+from timeloom.tasks.language.evaluation import TextScores, evaluate_language_model, score_text
+from timeloom.tasks.language.model import NOTHING, LanguageModel, Slice
+from timeloom.tasks.language.options import LanguageOptions, TextOptions
+from timeloom.tasks.runs import check_folders, opened_run
+from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
+
+
+@dataclass(frozen=True)
+class LanguageRun:
+    """What training a language model gave."""
+
+    model: LanguageModel
+    progress: Progress
+    valid: TextScores
+    test: TextScores | None
+    folder: Path
+
+
+class LanguageProblem(Problem):
+    """The training of a language model, as `fit` wants it told: a text in B streams side by side, read in windows."""
+
+    selected_by, lower_is_better = "nats", True
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        train: Numbers,
+        valid: Numbers,
+        windows: WindowOptions,
+        training: TrainingOptions,
+    ):
+        self.model, self.train, self.valid, self.windows = model, train, valid, windows
+        # Of a short text fewer streams are made, so that each has a window at least.
+        self.seed, self.streams = training.seed, max(1, min(training.batch_size, (len(train) - 1) // windows.window))
+        self.steps = -(-(len(train) - 1) // self.streams)  # of a stream; the last one may end earlier
+        self.state: tuple[Any, ...] | None = None
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        return [window.as_list() for window in plan_windows(self.steps, self.windows, seed=self.seed, epoch=epoch)]
+
+    def batch(self, indices: Sequence[int]) -> Slice:
+        read, start, stop, carry, fresh = indices
+        window = Window(read, start, stop, carry, bool(fresh))
+        at = np.arange(self.streams)[:, None] * self.steps + np.arange(window.read, window.stop)
+        missing = at >= len(self.train) - 1
+        at[missing] = 0
+        targets = self.train[at + 1].astype(np.int64)
+        targets[missing] = NOTHING
+        targets[:, : window.start - window.read] = NOTHING
+        symbols = torch.from_numpy(self.train[at].astype(np.int64))
+        state = None if window.fresh else self.state
+        return Slice(symbols, torch.from_numpy(targets), state, window.carry - window.read)
+
+    def stepped(self, batch: Slice) -> None:
+        self.state = batch.after
+
+    def carried(self) -> dict[str, Tensor]:
+        return {} if self.state is None else self.model.layers.pack_state(self.state)
+
+    def carry_on(self, tensors: Mapping[str, Tensor]) -> None:
+        self.state = self.model.layers.unpack_state(tensors) if tensors else None
+
+    def validate(self, model: LanguageModel) -> dict[str, float]:
+        scores = score_text(model, self.valid)
+        return {"nats": scores.nats, "bits": scores.bits, "perplexity": scores.perplexity}
+
+
+def train_language_model(
+    data: LanguageData,
+    text: TextOptions,
+    model: LanguageOptions,
+    windows: WindowOptions,
+    training: TrainingOptions,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    watch: Watch | None = None,
+) -> LanguageRun:
+    """Train a language model and save it as the folder `out`; checkpoints and logs lie beside it, in `out`.training.
+
+    Raises DataError where a file cannot be read, UsageError where the options contradict each other, the files or an
+    earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
+    """
+    out, watch = Path(out), watch or Watch()
+    workshop = training_folder(out)
+    check_folders(out, workshop, resume, overwrite)
+    tokenizer, fingerprint = learn_symbols(data, text)
+    sections = {"data": data, "file": text, "model": model, "windows": windows, "training": training}
+    run = {name: asdict(section) for name, section in sections.items()}
+    with opened_run(workshop, {**run, "fingerprint": fingerprint}, resume) as begun:
+        torch.manual_seed(training.seed)
+        learner = LanguageModel(model, tokenizer)
+        train, valid = parts(data, tokenizer, workshop, watch)
+        problem = LanguageProblem(learner, train, valid, windows, training)
+        progress = fit(learner, problem, training, workshop, run=begun, resume=resume, watch=watch)
+        found = replace(score_text(learner, valid), unknown=unknown_in(valid, learner))
+        test = None if data.test is None else evaluate_language_model(learner, data.test)
+        scores = {"valid": found.as_dict(), **({} if test is None else {"test": test.as_dict()})}
+        best = progress.best_epoch + 1
+        curves = training_curves(
+            progress.history, ["nats"], best, loss_in="nats per symbol", scores_in="nats per symbol"
+        )
+        config = {"task": "language", **run, "scores": scores, "epoch": best, **learner.config()}
+        write_model(out, config, learner.state_dict(), {"curves.png": as_png(curves)})
+        for file in workshop.glob("*.numbers"):  # the next start writes them anew
+            file.unlink()
+    return LanguageRun(learner, progress, found, test, out)
+
+
+def unknown_in(numbers: Numbers, model: LanguageModel) -> int:
+    """How many of some numbers are that of `<unk>`."""
+    unknown = model.tokenizer.vocabulary.ids.get("<unk>")
+    return 0 if unknown is None else int((numbers == unknown).sum())
