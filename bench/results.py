@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from classify import classify
 from memory import memory
 from page import PAGE, write_section
 from runs import RUNS
@@ -20,6 +21,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "atis": atis,
     "chunking": chunking,
     "outputs": outputs,
+    "classify": classify,
     "memory": lambda: memory(RUNS / "memory"),
 }
 

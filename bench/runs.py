@@ -1,12 +1,14 @@
-"""Trainings for the tables: each a `timeloom train tag` of its own, kept under results/, two side by side."""
+"""Trainings for the tables: each a `timeloom train` of its own, kept under results/."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,30 +33,36 @@ class Done:
     minutes: float
 
 
-def trained(runs: dict[str, list[str]]) -> dict[str, Done]:
-    """The runs by name, with the options of `timeloom train tag` that each has.
+def trained(runs: dict[str, list[str]], task: str = "tag", side_by_side: int = SIDE_BY_SIDE) -> dict[str, Done]:
+    """The runs by name, with the options of `timeloom train TASK` that each has.
 
-    What is finished already is not repeated, what was stopped goes on.
+    What is finished already is not repeated, what was stopped goes on. One after another they have all threads, side by
+    side one each.
     """
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return dict(zip(runs, pool.map(train, runs, runs.values()), strict=True))
+    with ThreadPoolExecutor(side_by_side) as pool:
+        threads = {"OMP_NUM_THREADS": "1"} if side_by_side > 1 else {}
+        done = pool.map(lambda name: train(name, task, runs[name], threads), runs)
+        return dict(zip(runs, done, strict=True))
 
 
-def train(name: str, words: list[str]) -> Done:
+def train(name: str, task: str, words: list[str], threads: dict[str, str]) -> Done:
     out = RUNS / name
     out.parent.mkdir(parents=True, exist_ok=True)
     # --resume sees to it that a run of other options or other data is not taken for this one.
-    command = [sys.executable, "-m", "timeloom", "train", "tag", "--resume", "--quiet", f"--out={out}", *words]
-    ended = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    command = [sys.executable, "-m", "timeloom", "train", task, "--resume", "--quiet", f"--out={out}", *words]
+    ended = subprocess.run(command, env={**os.environ, **threads}, capture_output=True, text=True)
     if ended.returncode:
         raise RunError(f"{name}: {ended.stderr.strip()}\n  the command: {' '.join(command)}")
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     with (out.with_name(out.name + ".training") / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     minutes = sum(float(row["seconds"]) for row in rows) / 60
-    done = Done(config["scores"]["test"], config["scores"]["valid"], config["epoch"], len(rows), minutes)
-    print(f"{name}: test F1 {done.test['f1']:.2f}, {minutes:.1f} minutes", file=sys.stderr, flush=True)
-    return done
+    print(f"{name}: {minutes:.1f} minutes", file=sys.stderr, flush=True)
+    return Done(config["scores"]["test"], config["scores"]["valid"], config["epoch"], len(rows), minutes)
+
+
+def mean_and_deviation(values: Sequence[float]) -> str:
+    return f"**{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}**"
 
 
 def data(name: str) -> Path:

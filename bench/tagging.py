@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from page import machine
-from runs import RUNS, Done, data, trained
+from runs import RUNS, Done, data, mean_and_deviation, trained
 
 from timeloom.tasks import load_as
 from timeloom.tasks.tagging import TaggedFile, Tagger
@@ -37,10 +37,6 @@ def one_of_the_intents(run: str) -> float:
         for sentence, label in zip(sentences, found, strict=True)
     ]
     return 100 * sum(shared) / len(shared)
-
-
-def mean_and_deviation(values: Sequence[float]) -> str:
-    return f"**{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}**"
 
 
 def atis() -> str:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timeloom.core import DataError, UsageError
-from timeloom.data import EOS, UNKNOWN, Level, Tokenizer, learn_tokenizer, pieces
+from timeloom.data import EOS, UNKNOWN, Level, TextOptions, Tokenizer, learn_tokenizer, pieces
 
 TEXT = "Ein Wort, zwei Wörter.\nNoch ein Wort!\n"
 
 
-def learned(level: Level, **options: bool) -> Tokenizer:
-    return learn_tokenizer(lambda: [TEXT] * 3, level, 300, **options)
+def learned(level: Level, *, padded: bool = False, **options: bool) -> Tokenizer:
+    return learn_tokenizer([TEXT] * 3, TextOptions(level, 300, **options), padded=padded)
 
 
 @pytest.mark.parametrize("level", ["char", "bpe"])
@@ -50,19 +50,19 @@ def test_pairs_know_every_character() -> None:
 
 
 def test_rare_symbols_are_unknown() -> None:
-    tokenizer = learn_tokenizer(lambda: ["a a a b b c"], "word", 4)
+    tokenizer = learn_tokenizer(["a a a b b c"], TextOptions("word", 4))
     assert tokenizer.vocabulary.symbols == (UNKNOWN, EOS, "a", "b")
-    tokenizer = learn_tokenizer(lambda: ["a a a b b c"], "word", 100, min_count=3)
+    tokenizer = learn_tokenizer(["a a a b b c"], TextOptions("word", 100, min_count=3))
     assert tokenizer.vocabulary.symbols == (UNKNOWN, EOS, "a")
 
 
 def test_what_cannot_be_learned_is_said() -> None:
     with pytest.raises(UsageError, match="vocabulary is 100; byte pairs want 256"):
-        learn_tokenizer(lambda: [TEXT], "bpe", 100)
+        learn_tokenizer([TEXT], TextOptions("bpe", 100))
     with pytest.raises(UsageError, match="vocabulary is 2, wanted more than 2"):
-        learn_tokenizer(lambda: [TEXT], "word", 2)
+        learn_tokenizer([TEXT], TextOptions("word", 2))
     with pytest.raises(DataError, match="no text to learn from"):
-        learn_tokenizer(list, "char", 10)
+        learn_tokenizer([], TextOptions("char", 10))
 
 
 @given(st.text(alphabet="aé日𝄞 \n", max_size=60), st.integers(1, 9))
@@ -98,7 +98,7 @@ def test_what_is_not_utf8_is_named_with_its_offset(tmp_path: Path, size: int) ->
 def test_a_long_text_is_read_in_flat_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_bytes(b"one line of a long text\n" * 2_000_000)  # 48 MB
-    tokenizer = learn_tokenizer(lambda: ["one line of a long text\n"], "char", 100)
+    tokenizer = learn_tokenizer(["one line of a long text\n"], TextOptions("char", 100))
     tracemalloc.start()
     symbols = sum(len(text) for text in pieces(path))
     _, peak = tracemalloc.get_traced_memory()

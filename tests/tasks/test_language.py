@@ -14,15 +14,15 @@ from torch import Tensor
 
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
-from timeloom.data import WindowOptions, learn_tokenizer
+from timeloom.data import TextOptions, WindowOptions, learn_tokenizer
 from timeloom.tasks import load
 from timeloom.tasks.language import (
+    LANGUAGE_TEXT,
     GenerationOptions,
     LanguageData,
     LanguageModel,
     LanguageOptions,
     LanguageRun,
-    TextOptions,
     evaluate_language_model,
     generate,
     score_text,
@@ -38,7 +38,7 @@ TEXT = "the cat sat on the mat and the dog sat on the log\n" * 6
 
 def model_of(options: LanguageOptions = SMALL, text: str = TEXT, level: Any = "char") -> LanguageModel:
     torch.manual_seed(0)
-    return LanguageModel(options, learn_tokenizer(lambda: [text], level, 300)).double().eval()
+    return LanguageModel(options, learn_tokenizer([text], TextOptions(level, 300))).double().eval()
 
 
 def numbers(model: LanguageModel, text: str = TEXT) -> Any:
@@ -156,7 +156,7 @@ def train(
     options = TrainingOptions(**{"epochs": 3, "batch_size": 4, "learning_rate": 0.02, **more.pop("training", {})})
     data = LanguageData(str(folder / "text.txt"))
     windows = windows or WindowOptions(10)
-    return train_language_model(data, symbols or TextOptions(), model, windows, options, folder / name, **more)
+    return train_language_model(data, symbols or LANGUAGE_TEXT, model, windows, options, folder / name, **more)
 
 
 def test_hello_is_learned_from_one_word(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_texts_that_cannot_be_learned_are_named(tmp_path: Path, content: bytes, 
     (tmp_path / "text.txt").write_bytes(content)
     data = LanguageData(str(tmp_path / "text.txt"))
     with pytest.raises(DataError, match=named):
-        train_language_model(data, TextOptions(), SMALL, WindowOptions(), TrainingOptions(), tmp_path / "m")
+        train_language_model(data, LANGUAGE_TEXT, SMALL, WindowOptions(), TrainingOptions(), tmp_path / "m")
 
 
 @pytest.mark.parametrize(

@@ -5,40 +5,46 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser
-
+from timeloom.cli.models import task_of, trained_with
 from timeloom.cli.parser import make_parser, options_of, parse
-from timeloom.tasks import evaluate_language_model, evaluate_tagger, load
-from timeloom.tasks.folder import read_config
-from timeloom.tasks.language import LanguageModel
+from timeloom.tasks import (
+    Classifier,
+    LanguageModel,
+    evaluate_classifier,
+    evaluate_language_model,
+    evaluate_tagger,
+    load,
+)
+from timeloom.tasks.classify import LabelledFile
 from timeloom.tasks.tagging import TaggedFile
+
+FILES: dict[str, type | None] = {"tag": TaggedFile, "classify": LabelledFile, "language": None}
 
 
 def run(argv: Sequence[str]) -> int:
-    parser = make_parser("evaluate", "Score a saved model on a file.")
+    kind = FILES.get(task_of(argv, otherwise="tag"))
+    parser = make_parser("evaluate", "Score a saved model on a file; its options are those of the model's task.")
     parser.add_argument("model", type=str, help="Model folder.")
-    parser.add_argument("file", type=str, help="What the model's task reads: tagged sentences, or a text.")
+    parser.add_argument("file", type=str, help="What the model's task reads: tagged sentences, labelled texts, a text.")
     parser.add_argument("--json", action="store_true", help="Print the scores as one JSON object.")
-    parser.add_class_arguments(TaggedFile, nested_key=None)
-    set_as_trained(parser, argv)
+    if kind is not None:
+        parser.add_class_arguments(kind, nested_key=None)
+        # The training files are the likeliest guess, but for their format, which may well be another.
+        trained = {name: value for name, value in trained_with(argv).items() if name not in ("format", "strict")}
+        parser.set_defaults(trained)
     options = parse(parser, argv)
     model = load(options.model)
+    notes: list[str] = []
     scores: Any
     if isinstance(model, LanguageModel):
-        scores, notes = evaluate_language_model(model, options.file), []
+        scores = evaluate_language_model(model, options.file)
+    elif isinstance(model, Classifier):
+        scores, notes = evaluate_classifier(model, options.file, options_of(LabelledFile, options))
     else:
         scores, notes = evaluate_tagger(model, options.file, options_of(TaggedFile, options))
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(json.dumps(scores.as_dict(), ensure_ascii=False) if options.json else scores.report())
     return 0
-
-
-def set_as_trained(parser: ArgumentParser, argv: Sequence[str]) -> None:
-    """Columns and scheme of the training files are the likeliest; the format may well be another, so it is guessed."""
-    trained = read_config(Path(parse(parser, argv).model)).get("file", {})
-    kept = ("token_column", "tag_column", "feature_columns", "scheme")
-    parser.set_defaults({name: trained[name] for name in kept if name in trained})

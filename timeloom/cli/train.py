@@ -12,8 +12,8 @@ from typing import Any
 
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
-from timeloom.data import WindowOptions
-from timeloom.tasks import language, tagging
+from timeloom.data import TextOptions, WindowOptions
+from timeloom.tasks import classify, language, tagging
 from timeloom.tasks.folder import run_options, training_folder
 from timeloom.tasks.runs import RUN, recall_run
 from timeloom.train import Interrupted, NotesWatch, Progress, TerminalWatch, TrainingOptions
@@ -23,15 +23,15 @@ from timeloom.train import Interrupted, NotesWatch, Progress, TerminalWatch, Tra
 class Task:
     """What `timeloom train` has to know of a task.
 
-    `options` by the names that `train` has for them; `training` is among these, with the task's own defaults in
-    `defaults`. `tell` gives the lines at the end.
+    `options` by the names that `train` has for them; `defaults` are instances of some of these, with the task's own
+    defaults. `tell` gives the lines at the end.
     """
 
     what: str
     options: dict[str, type]
     train: Callable[..., Any]
     tell: Callable[[Any, dict[str, Any]], str]
-    defaults: TrainingOptions
+    defaults: tuple[Any, ...] = ()
 
 
 def run(argv: Sequence[str]) -> int:
@@ -61,7 +61,8 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
     parser.add_argument("--quiet", action="store_true", help="No progress, only the scores at the end.")
     for kind in task.options.values():
         parser.add_class_arguments(kind, nested_key=None)
-    parser.set_defaults(asdict(task.defaults))
+    for own in task.defaults:
+        parser.set_defaults(asdict(own))
     if "--resume" in argv:
         begun = options_of_earlier_start(argv)
         if not begun and not any(word.startswith(("--train", "--config")) for word in argv):
@@ -119,6 +120,14 @@ def tell_tagger(result: tagging.TaggingRun, options: dict[str, Any]) -> str:
     return line if result.test is None else f"{result.test.report()}\n{line}"
 
 
+def tell_classifier(result: classify.ClassifierRun, options: dict[str, Any]) -> str:
+    line = (
+        f"{kept_epoch(result.progress)}: {result.valid.accuracy:.2f} % right on the validation data; "
+        f"{result.progress.seconds:.0f} s of training"
+    )
+    return line if result.test is None else f"{result.test.report()}\n{line}"
+
+
 def tell_language_model(result: language.LanguageRun, options: dict[str, Any]) -> str:
     steps, seconds = result.progress.steps, result.progress.seconds
     line = f"{kept_epoch(result.progress)}; {steps} steps in {seconds:.0f} s of training"
@@ -137,19 +146,31 @@ TASKS = {
         },
         tagging.train_tagger,
         tell_tagger,
-        TrainingOptions(),
+    ),
+    "classify": Task(
+        "one label or several for a whole text, or a whole series of vectors",
+        {
+            "data": classify.ClassifyData,
+            "file": classify.LabelledFile,
+            "text": TextOptions,
+            "model": classify.ClassifierOptions,
+            "training": TrainingOptions,
+        },
+        classify.train_classifier,
+        tell_classifier,
+        (classify.CLASSIFY_TEXT, classify.CLASSIFY_TRAINING),
     ),
     "language": Task(
         "the next character, word or byte pair of a text",
         {
             "data": language.LanguageData,
-            "text": language.TextOptions,
+            "text": TextOptions,
             "model": language.LanguageOptions,
             "windows": WindowOptions,
             "training": TrainingOptions,
         },
         language.train_language_model,
         tell_language_model,
-        language.LANGUAGE_TRAINING,
+        (language.LANGUAGE_TEXT, language.LANGUAGE_TRAINING),
     ),
 }

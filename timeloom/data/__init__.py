@@ -1,7 +1,16 @@
 """Sentences, their tags, the files they come in, their numbers and their batches."""
 
-from timeloom.data.batching import epoch_batches, evaluation_batches
-from timeloom.data.readers import TAGGED_FORMATS, UNTAGGED_FORMATS, pieces, read_tagged, read_untagged, read_vectors
+from timeloom.data.batching import epoch_batches, evaluation_batches, seed_of
+from timeloom.data.example import Example
+from timeloom.data.readers import (
+    TAGGED_FORMATS,
+    UNTAGGED_FORMATS,
+    pieces,
+    read_labelled,
+    read_tagged,
+    read_untagged,
+    read_vectors,
+)
 from timeloom.data.sentence import Sentence
 from timeloom.data.tags import (
     SCHEMES,
@@ -14,7 +23,7 @@ from timeloom.data.tags import (
     normalise,
     to_bio,
 )
-from timeloom.data.tokenizer import EOS, Level, Tokenizer, learn_tokenizer
+from timeloom.data.tokenizer import EOS, Level, TextOptions, Tokenizer, learn_tokenizer
 from timeloom.data.travel import LECTURE_SENTENCES, travel_corpus, write_travel_corpus
 from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
 from timeloom.data.windows import Window, WindowOptions, plan_windows
@@ -28,9 +37,11 @@ __all__ = [
     "UNKNOWN",
     "UNTAGGED_FORMATS",
     "Chunk",
+    "Example",
     "Level",
     "Normalised",
     "Sentence",
+    "TextOptions",
     "Tokenizer",
     "Vocabulary",
     "Window",
@@ -45,9 +56,11 @@ __all__ = [
     "normalise",
     "pieces",
     "plan_windows",
+    "read_labelled",
     "read_tagged",
     "read_untagged",
     "read_vectors",
+    "seed_of",
     "to_bio",
     "travel_corpus",
     "write_travel_corpus",

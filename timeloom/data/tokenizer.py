@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
@@ -14,6 +14,31 @@ from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
 Level = Literal["char", "word", "bpe"]
 EOS = "<eos>"  # the end of a line, among words
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How text becomes symbols.
+
+    Args:
+        level: Characters, words, or byte pairs.
+        vocabulary_size: Most symbols; of characters and words the most frequent are kept, the others are <unk>.
+        min_count: Characters and words that train has fewer times than this are <unk>.
+        lowercase: Put text into lower case.
+        punctuation: Among words: take signs for words of their own, as raw text needs it. Without, words are what
+            stands between blanks, and each end of a line is one more, <eos>.
+    """
+
+    level: Level = "word"
+    vocabulary_size: int = 50_000
+    min_count: int = 1
+    lowercase: bool = False
+    punctuation: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary_size", "min_count"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
 
 
 @dataclass(frozen=True)
@@ -105,39 +130,28 @@ def words_and_ends(text: str) -> Iterator[str]:
         yield from line.split()
 
 
-def learn_tokenizer(
-    texts: Callable[[], Iterable[str]],
-    level: Level,
-    size: int,
-    *,
-    min_count: int = 1,
-    lowercase: bool = False,
-    punctuation: bool = False,
-    padded: bool = False,
-) -> Tokenizer:
+def learn_tokenizer(texts: Iterable[str], options: TextOptions, *, padded: bool = False) -> Tokenizer:
     """The tokenizer of some text.
 
     Args:
-        texts: Gives the text, in pieces that end between words; it is read through once.
-        level: Characters, words or byte pairs.
-        size: Most symbols; the most frequent ones are kept.
-        min_count: How often a character or word must be seen to be kept.
-        lowercase, punctuation: See `Tokenizer`.
+        texts: The text, in pieces that end between words; it is read through once.
+        options: What a symbol is, and how many there are.
         padded: Whether number 0 is `<pad>`, for batches of texts.
 
     Raises UsageError for a size that leaves no room, DataError where there is no text.
     """
+    level, size, lowercase, punctuation = options.level, options.vocabulary_size, options.lowercase, options.punctuation
     specials = [PAD] if padded else []
     if level == "bpe":
-        merges = learn_pairs((text.lower() if lowercase else text for text in texts()), size, specials)
+        merges = learn_pairs((text.lower() if lowercase else text for text in texts), size, specials)
         return Tokenizer("bpe", Vocabulary(tuple(pair_symbols(merges))), merges, lowercase)
     specials.append(UNKNOWN)
     if level == "word" and not punctuation:
         specials.append(EOS)
     if size <= len(specials):
         raise UsageError(f"the size of the vocabulary is {size}, wanted more than {len(specials)}")
-    symbols = chain.from_iterable(split(text, level, lowercase, punctuation) for text in texts())
-    whole = Vocabulary.build(symbols, min_count, specials)
+    symbols = chain.from_iterable(split(text, level, lowercase, punctuation) for text in texts)
+    whole = Vocabulary.build(symbols, options.min_count, specials)
     assert whole.counts is not None
     if len(whole) == len(specials):
         raise DataError("there is no text to learn from: no character or word is frequent enough")

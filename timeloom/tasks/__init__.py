@@ -1,10 +1,17 @@
 """Sequence problems, each a vertical slice from file to saved model."""
 
+from timeloom.tasks.classify import (
+    Classifier,
+    ClassifierOptions,
+    ClassifyData,
+    evaluate_classifier,
+    explain_label,
+    train_classifier,
+)
 from timeloom.tasks.language import (
     LanguageData,
     LanguageModel,
     LanguageOptions,
-    TextOptions,
     evaluate_language_model,
     generate,
     train_language_model,
@@ -13,18 +20,23 @@ from timeloom.tasks.load import load, load_as
 from timeloom.tasks.tagging import Tagger, TaggerOptions, TaggingData, evaluate_tagger, train_tagger
 
 __all__ = [
+    "Classifier",
+    "ClassifierOptions",
+    "ClassifyData",
     "LanguageData",
     "LanguageModel",
     "LanguageOptions",
     "Tagger",
     "TaggerOptions",
     "TaggingData",
-    "TextOptions",
+    "evaluate_classifier",
     "evaluate_language_model",
     "evaluate_tagger",
+    "explain_label",
     "generate",
     "load",
     "load_as",
+    "train_classifier",
     "train_language_model",
     "train_tagger",
 ]

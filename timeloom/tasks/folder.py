@@ -20,7 +20,7 @@ from timeloom.core import ModelError, UsageError
 from timeloom.core.files import folder_written_whole, reason
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-OPTION_SECTIONS = ("data", "file", "model", "windows", "training")
+OPTION_SECTIONS = ("data", "file", "text", "model", "windows", "training")
 
 
 def training_folder(model_folder: str | Path) -> Path:

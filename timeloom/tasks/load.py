@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from timeloom.core import ModelError, UsageError
+from timeloom.tasks.classify import Classifier, load_classifier
 from timeloom.tasks.folder import read_model
 from timeloom.tasks.language import LanguageModel, load_language_model
 from timeloom.tasks.tagging import Tagger, load_tagger
 
-Model = Tagger | LanguageModel
-LOADERS = {"tag": load_tagger, "language": load_language_model}
-MADE_BY = {Tagger: "tag", LanguageModel: "language"}
-Kind = TypeVar("Kind", Tagger, LanguageModel)
+Model = Tagger | LanguageModel | Classifier
+LOADERS = {"tag": load_tagger, "language": load_language_model, "classify": load_classifier}
+MADE_BY = {Tagger: "tag", LanguageModel: "language", Classifier: "classify"}
+Kind = TypeVar("Kind", Tagger, LanguageModel, Classifier)
 
 
 def load(path: str | Path) -> Model:

@@ -4,17 +4,17 @@ from timeloom.tasks.language.data import LanguageData
 from timeloom.tasks.language.evaluation import TextScores, evaluate_language_model, score_text
 from timeloom.tasks.language.generation import GenerationOptions, generate
 from timeloom.tasks.language.model import LanguageModel, load_language_model
-from timeloom.tasks.language.options import LANGUAGE_TRAINING, LanguageOptions, TextOptions
+from timeloom.tasks.language.options import LANGUAGE_TEXT, LANGUAGE_TRAINING, LanguageOptions
 from timeloom.tasks.language.training import LanguageRun, train_language_model
 
 __all__ = [
+    "LANGUAGE_TEXT",
     "LANGUAGE_TRAINING",
     "GenerationOptions",
     "LanguageData",
     "LanguageModel",
     "LanguageOptions",
     "LanguageRun",
-    "TextOptions",
     "TextScores",
     "evaluate_language_model",
     "generate",

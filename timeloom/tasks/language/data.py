@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timeloom.core import DataError
-from timeloom.data import EOS, Tokenizer, learn_tokenizer, pieces
-from timeloom.tasks.language.options import TextOptions
+from timeloom.data import EOS, TextOptions, Tokenizer, learn_tokenizer, pieces
 from timeloom.train import Watch
 
 Numbers = NDArray[np.int32]
@@ -37,13 +36,7 @@ class LanguageData:
 def learn_symbols(data: LanguageData, options: TextOptions) -> tuple[Tokenizer, str]:
     """The tokenizer of the training text, and a hash of the texts that training will see."""
     seen = hashlib.sha256()
-    tokenizer = learn_tokenizer(
-        lambda: heard(data.train, seen),
-        options.level,
-        options.vocabulary_size,
-        min_count=options.min_count,
-        lowercase=options.lowercase,
-    )
+    tokenizer = learn_tokenizer(heard(data.train, seen), options)
     if data.valid is not None:
         for _ in heard(data.valid, seen):
             pass
@@ -69,7 +62,7 @@ def numbers_of(path: str, tokenizer: Tokenizer, file: Path) -> Numbers:
     """
     empty = True
     with open(file, "wb") as out:
-        if tokenizer.level == "word":
+        if EOS in tokenizer.vocabulary:
             np.array([tokenizer.vocabulary.ids[EOS]], np.int32).tofile(out)
         for text in pieces(path):
             found = np.array(tokenizer.encode(text), np.int32)

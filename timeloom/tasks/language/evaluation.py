@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from timeloom.core import DataError
-from timeloom.data import pieces
+from timeloom.data import EOS, pieces
 from timeloom.tasks.language.data import Numbers
 from timeloom.tasks.language.model import LanguageModel
 
@@ -89,7 +89,7 @@ def evaluate_language_model(model: LanguageModel, path: str | Path) -> TextScore
     tokenizer, counted = model.tokenizer, {"characters": 0, "unknown": 0}
 
     def numbers() -> Iterator[Numbers]:
-        if tokenizer.level == "word":
+        if EOS in tokenizer.vocabulary:
             yield np.array([model.begin()], np.int32)
         for text in pieces(path):
             counted["characters"] += len(text)

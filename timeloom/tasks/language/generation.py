@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from timeloom.core import ModelError, UsageError
+from timeloom.data import EOS
 from timeloom.tasks.language.model import LanguageModel
 
 HALF = "\ufffd"  # what decoding gives for bytes that are no whole character yet
@@ -69,7 +70,7 @@ def prompt_symbols(model: LanguageModel, prompt: str) -> list[int]:
         )
     begin = model.begin()
     # Words stood behind the end of a line in training; other prompts are read as they stand.
-    before = [] if begin is None or (prompt and tokenizer.level != "word") else [begin]
+    before = [] if begin is None or (prompt and EOS not in tokenizer.vocabulary) else [begin]
     symbols = [*before, *tokenizer.encode(prompt)]
     if not symbols:
         raise UsageError("the model knows no end of a line, which would stand before a text; give a --prompt")

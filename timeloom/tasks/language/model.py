@@ -153,7 +153,7 @@ class LanguageModel(nn.Module):
 
     def begin(self) -> int | None:
         """The symbol that stands before a text: an end of a line. None where there is no such symbol."""
-        if self.tokenizer.level == "word":
+        if EOS in self.tokenizer.vocabulary:
             return self.tokenizer.vocabulary.ids[EOS]
         ends = self.tokenizer.encode("\n") if not self.tokenizer.unknown("\n") else []
         return ends[0] if len(ends) == 1 else None

@@ -7,33 +7,12 @@ from typing import Any
 
 from timeloom.cells import CellName
 from timeloom.core import UsageError
-from timeloom.data import Level
+from timeloom.data import TextOptions
 from timeloom.train import TrainingOptions
 
 # What trains language models well where tagging wants another: small steps for long, cut gradients short.
+LANGUAGE_TEXT = TextOptions(level="char")
 LANGUAGE_TRAINING = TrainingOptions(epochs=20, batch_size=32, learning_rate=2e-3, schedule="cosine", clip_norm=1.0)
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """How text becomes symbols.
-
-    Args:
-        level: Characters, words between blanks (each end of a line is one more, <eos>), or byte pairs.
-        vocabulary_size: Most symbols; of characters and words the most frequent are kept, the others are <unk>.
-        min_count: Characters and words that train has fewer times than this are <unk>.
-        lowercase: Put text into lower case.
-    """
-
-    level: Level = "char"
-    vocabulary_size: int = 50_000
-    min_count: int = 1
-    lowercase: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("vocabulary_size", "min_count"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
 
 
 @dataclass(frozen=True)

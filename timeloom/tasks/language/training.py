@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timeloom.data import Window, WindowOptions, plan_windows
+from timeloom.data import TextOptions, Window, WindowOptions, plan_windows
 from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.folder import training_folder, write_model
 from timeloom.tasks.language.data import LanguageData, Numbers, learn_symbols, parts
 from timeloom.tasks.language.evaluation import TextScores, evaluate_language_model, score_text
 from timeloom.tasks.language.model import NOTHING, LanguageModel, Slice
-from timeloom.tasks.language.options import LanguageOptions, TextOptions
+from timeloom.tasks.language.options import LanguageOptions
 from timeloom.tasks.runs import check_folders, opened_run
 from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
 
@@ -103,7 +103,7 @@ def train_language_model(
     workshop = training_folder(out)
     check_folders(out, workshop, resume, overwrite)
     tokenizer, fingerprint = learn_symbols(data, text)
-    sections = {"data": data, "file": text, "model": model, "windows": windows, "training": training}
+    sections = {"data": data, "text": text, "model": model, "windows": windows, "training": training}
     run = {name: asdict(section) for name, section in sections.items()}
     with opened_run(workshop, {**run, "fingerprint": fingerprint}, resume) as begun:
         torch.manual_seed(training.seed)

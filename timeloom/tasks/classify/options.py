@@ -1,0 +1,80 @@
+"""What can be said about a classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from timeloom.cells import CellName
+from timeloom.core import UsageError
+from timeloom.data import Example, TextOptions, read_labelled
+from timeloom.layers import Pool
+from timeloom.train import TrainingOptions
+
+# Sentences are read as raw text, in lower case and with signs apart, and learned by heart within some epochs.
+CLASSIFY_TEXT = TextOptions(level="word", lowercase=True, punctuation=True)
+CLASSIFY_TRAINING = TrainingOptions(epochs=12, batch_size=32, learning_rate=1e-3)
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """How the files are written.
+
+    Args:
+        format: A table with a header (csv, tsv), JSON lines, lines that begin with their label, a folder with a folder
+            for each label; of series of vectors, npz with arrays x (N, T, D) and y, or a table with a row a step.
+        text_column: Name of the text's column or key; a number from 0 where a table has no header.
+        label_column: The same of the label's.
+        label_separator: What parts the labels where a text may have several, as in "sad|funny". null: it has one.
+    """
+
+    format: Literal["guess", "csv", "tsv", "jsonlines", "lines", "folder", "npz", "steps"] = "guess"
+    text_column: str = "text"
+    label_column: str = "label"
+    label_separator: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.label_separator == "":
+            raise UsageError("label_separator is empty, wanted what stands between two labels, or null")
+
+    def read(self, path: str | Path, *, labelled: bool = True) -> list[Example]:
+        """The examples of a file, with their labels or without. Raises DataError."""
+        return read_labelled(
+            path, self.format, self.text_column, self.label_column, self.label_separator, labelled=labelled
+        )
+
+
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """The classifier.
+
+    Args:
+        cell: The recurrence that reads the text; `timeloom cells` says what they are.
+        hidden_size: Units of the recurrence, in each direction.
+        num_layers: Recurrent layers, one on another.
+        bidirectional: Read from both ends.
+        embedding_size: Numbers that stand for a word or character; series of vectors are read as they are.
+        pooling: How the label sees the whole: attention weighs the steps, max and mean take each unit's, last the end.
+        dropout: Share of the entries that are dropped of words' vectors, between layers, and of what was pooled.
+        recurrent_dropout: Share of the state's entries that the recurrence does not see, the same ones at every step.
+        word_dropout: Share of the words that are hidden in training.
+    """
+
+    cell: CellName = "lstm"
+    hidden_size: int = 128
+    num_layers: int = 1
+    bidirectional: bool = True
+    embedding_size: int = 128
+    pooling: Pool = "attention"
+    dropout: float = 0.5
+    recurrent_dropout: float = 0.0
+    word_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_size", "num_layers", "embedding_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+        for name in ("dropout", "recurrent_dropout", "word_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")

@@ -1,0 +1,103 @@
+"""From labelled files to a saved classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from timeloom.data import Example, TextOptions, epoch_batches, learn_tokenizer
+from timeloom.pictures import as_png, training_curves
+from timeloom.tasks.classify.data import ClassifyData, Prepared, prepare, steps_of
+from timeloom.tasks.classify.evaluation import LabelScores, score_classifier
+from timeloom.tasks.classify.model import Batch, Classifier
+from timeloom.tasks.classify.options import ClassifierOptions, LabelledFile
+from timeloom.tasks.folder import training_folder, write_model
+from timeloom.tasks.runs import check_folders, opened_run
+from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
+
+
+@dataclass(frozen=True)
+class ClassifierRun:
+    """What training a classifier gave."""
+
+    classifier: Classifier
+    progress: Progress
+    valid: LabelScores
+    test: LabelScores | None
+    folder: Path
+
+
+class ClassifyProblem(Problem):
+    """The training of a classifier, as `fit` wants it told."""
+
+    def __init__(
+        self, classifier: Classifier, train: Sequence[Example], valid: Sequence[Example], options: TrainingOptions
+    ):
+        self.classifier, self.train, self.valid, self.options = classifier, train, valid, options
+        self.selected_by = "f1" if classifier.several else "accuracy"
+        self._lengths = steps_of(train)
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        return epoch_batches(self._lengths, self.options.batch_size, seed=self.options.seed, epoch=epoch)
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        return self.classifier.encode([self.train[index] for index in indices])
+
+    def validate(self, model: Classifier) -> dict[str, float]:
+        scores = score_classifier(model, self.valid)
+        return {"accuracy": scores.accuracy, "f1": scores.micro_f1 if model.several else scores.macro_f1}
+
+
+def train_classifier(
+    data: ClassifyData,
+    model: ClassifierOptions,
+    text: TextOptions,
+    training: TrainingOptions,
+    out: str | Path,
+    *,
+    file: LabelledFile | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    watch: Watch | None = None,
+) -> ClassifierRun:
+    """Train a classifier and save it as the folder `out`; checkpoints and logs lie beside it, in `out`.training.
+
+    Raises DataError where a file cannot be read, UsageError where the options contradict each other, the files or an
+    earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
+    """
+    out, watch, file = Path(out), watch or Watch(), file or LabelledFile()
+    workshop = training_folder(out)
+    check_folders(out, workshop, resume, overwrite)
+    prepared = prepare(data, file, watch)
+    sections = {"data": data, "file": file, "text": text, "model": model, "training": training}
+    run = {name: asdict(section) for name, section in sections.items()}
+    with opened_run(workshop, {**run, "fingerprint": prepared.fingerprint}, resume) as begun:
+        torch.manual_seed(training.seed)
+        classifier = begin(model, text, prepared)
+        problem = ClassifyProblem(classifier, prepared.parts["train"], prepared.parts["valid"], training)
+        progress = fit(classifier, problem, training, workshop, run=begun, resume=resume, watch=watch)
+        valid = score_classifier(classifier, prepared.parts["valid"])
+        test = score_classifier(classifier, prepared.parts["test"]) if "test" in prepared.parts else None
+        scores = {"valid": valid.as_dict(), **({} if test is None else {"test": test.as_dict()})}
+        best = progress.best_epoch + 1
+        curves = training_curves(progress.history, ["accuracy", "f1"], best, loss_in="nats per example")
+        config = {"task": "classify", **run, "scores": scores, "epoch": best, **classifier.config()}
+        write_model(out, config, classifier.state_dict(), {"curves.png": as_png(curves)})
+    return ClassifierRun(classifier, progress, valid, test, out)
+
+
+def begin(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Classifier:
+    """The classifier before its first step, with what is taken from the training data by counting."""
+    train = prepared.parts["train"]
+    if not prepared.features:
+        texts = [example.content for example in train if isinstance(example.content, str)]
+        return Classifier(model, prepared.labels, learn_tokenizer(texts, text, padded=True), 0, prepared.several)
+    classifier = Classifier(model, prepared.labels, None, prepared.features, prepared.several)
+    steps = torch.cat([classifier.encode_content(example) for example in train]).double()
+    classifier.mean.copy_(steps.mean(0))
+    spread = steps.std(0, correction=0)
+    classifier.deviation.copy_(torch.where(spread > 0, spread, 1.0))  # what never changes says nothing
+    return classifier
