@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from classify import classify
+from language import language
 from memory import memory
 from page import PAGE, write_section
 from runs import RUNS
@@ -22,6 +23,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "chunking": chunking,
     "outputs": outputs,
     "classify": classify,
+    "language": language,
     "memory": lambda: memory(RUNS / "memory"),
 }
 

@@ -13,9 +13,10 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from timeloom.core import Padded, UsageError, check_last_axis, step_mask
 from timeloom.layers.arguments import checked_resets, checked_share, hidden_sizes_of
 from timeloom.layers.packed import packed_like
+from timeloom.layers.segments import Memory, checked_memory, scan_in_memory
 from timeloom.layers.states import check_states, learnable, named_tensors, state_of
 from timeloom.layers.varied import Varied, check_products, weight_of
-from timeloom.scan import Cell, scan, step
+from timeloom.scan import Cell, step
 
 
 class Recurrent(nn.Module):
@@ -44,6 +45,9 @@ class Recurrent(nn.Module):
             (DropConnect; Merity, Keskar and Socher 2018, arXiv:1708.02182).
         residual: Add to what each layer from the second on emits what the layer below it emitted, with nothing dropped.
         learn_initial_state: Learn the state that sequences begin in, from the cell's own on (of sLSTM, h alone).
+        memory: What is kept for the way back: "full", all of it; "sqrt", the states at the beginnings of √T segments,
+            and all of one segment at a time; or a number of bytes for each cell, which sets the length of the segments.
+            The gradients are the same to rounding, the time is about a third longer.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Recurrent(nn.Module):
         weight_dropout: float = 0.0,
         residual: bool = False,
         learn_initial_state: bool = False,
+        memory: Memory = "full",
     ):
         super().__init__()
         if not isinstance(cell, Cell):
@@ -78,6 +83,7 @@ class Recurrent(nn.Module):
         self.zoneout = checked_share("zoneout", zoneout)
         self.weight_dropout = checked_share("weight_dropout", weight_dropout)
         self.residual = residual
+        self.memory = checked_memory(memory)
         for name in ("recurrent_dropout", "weight_dropout"):
             if getattr(self, name):
                 check_products(cell, name)
@@ -237,6 +243,8 @@ class Recurrent(nn.Module):
         }
         if len(self.learned):
             options["learn_initial_state"] = True
+        if self.memory != "full":
+            options["memory"] = self.memory
         said = f"num_layers={self.num_layers}, bidirectional={self.bidirectional}, dropout={self.dropout}, "
         said += f"batch_first={self.batch_first}"
         return ", ".join([said, *(f"{name}={value}" for name, value in options.items())])
@@ -308,7 +316,7 @@ class Recurrent(nn.Module):
         weights = self._dropped_weights(cell)
         masked = bool(self.recurrent_dropout) and self.training
         if resets is None and not masked and not self.zoneout:
-            return scan_of(cell, x, begin, lengths, reverse, all_states, weights)
+            return scan_in_memory(cell, x, begin, lengths, reverse, all_states, weights, self.memory)
         varied = self._varied_of(number, resets is not None)
         begin = cell.initial_state(x.shape[1]) if begin is None else begin
         columns = [x]
@@ -321,7 +329,8 @@ class Recurrent(nn.Module):
         masks = [F.dropout(mask, self.recurrent_dropout) for mask in whole[varied.own :][: len(varied.products)]]
         state = varied.State(*begin, *masks, *(fresh if resets is not None else ()))
         named = {f"cell.{name}": weight for name, weight in (weights or {}).items()}
-        found = scan_of(varied, torch.cat(columns, -1), state, lengths, reverse, all_states, named)
+        whole_x = torch.cat(columns, -1)
+        found = scan_in_memory(varied, whole_x, state, lengths, reverse, all_states, named, self.memory)
         return found[0], *(cell.State(*part[: varied.own]) for part in found[1:])
 
     def _varied_of(self, number: int, resets: bool) -> Varied:
@@ -364,18 +373,3 @@ class Recurrent(nn.Module):
         if isinstance(x, Tensor) and x.dim() == len(names.split()) - 1:
             advice = "Give the one sequence an axis for the batch: x[None] with batch_first, x[:, None] without."
         check_last_axis(x, self.input_size, owner="Recurrent", what="x", names=names, advice=advice)
-
-
-def scan_of(
-    cell: Cell,
-    x: Tensor,
-    state: Any,
-    lengths: Tensor | Sequence[int] | None,
-    reverse: bool,
-    all_states: bool,
-    parameters: Mapping[str, Tensor] | None,
-) -> tuple[Any, ...]:
-    """`scan` with its options in a row."""
-    if all_states:
-        return scan(cell, x, state, lengths=lengths, reverse=reverse, all_states=True, parameters=parameters)
-    return scan(cell, x, state, lengths=lengths, reverse=reverse, parameters=parameters)
