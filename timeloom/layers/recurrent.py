@@ -83,7 +83,7 @@ class Recurrent(nn.Module):
         self.zoneout = checked_share("zoneout", zoneout)
         self.weight_dropout = checked_share("weight_dropout", weight_dropout)
         self.residual = residual
-        self.memory = checked_memory(memory)
+        self.memory: Memory = checked_memory(memory)
         for name in ("recurrent_dropout", "weight_dropout"):
             if getattr(self, name):
                 check_products(cell, name)

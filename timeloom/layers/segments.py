@@ -50,7 +50,7 @@ def scan_in_memory(
     steps = len(x)
     if memory == "full" or steps <= 1 or not torch.is_grad_enabled():
         return scan_of(cell, x, state, lengths, reverse, all_states, parameters)
-    # A kernel is traced when it is first wanted, and cannot be while torch watches what autograd keeps.
+    # A kernel is traced when it is first wanted, and cannot be while somebody looks at what autograd keeps.
     scan_of(cell, x[:1], state, None, reverse, all_states, parameters)
     length = segment_length(cell, x, state, parameters, memory)
     if length >= steps:
@@ -120,6 +120,7 @@ def bytes_kept(cell: Cell, x: Tensor, state: Any, parameters: Mapping[str, Tenso
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
+    scan_of(cell, x[:1], state, None, False, False, parameters)  # traced before anybody looks on
     with saved_tensors_hooks(note, lambda tensor: tensor), torch.enable_grad():
         found = scan_of(cell, x.detach(), state, None, False, False, parameters)
     del found
