@@ -20,18 +20,11 @@ from torch import Tensor, nn
 
 from timeloom.cells import CELLS
 from timeloom.layers import Recurrent
+from timeloom.tasks.adding import adding_batch
 
 STEPS, BATCH, HIDDEN = 1500, 32, 64
 LENGTHS, SEEDS = (100, 200), (1, 2)
 SYMBOLS, COPIED = 8, 10
-
-
-def adding(T: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-    """x (B, T, 2) and the sums (B,)."""
-    numbers, marks = torch.rand(BATCH, T, generator=draw), torch.zeros(BATCH, T)
-    for begin, end in ((0, T // 2), (T // 2, T)):
-        marks[torch.arange(BATCH), torch.randint(begin, end, (BATCH,), generator=draw)] = 1
-    return torch.stack([numbers, marks], -1), (numbers * marks).sum(1)
 
 
 def copying(T: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -54,7 +47,7 @@ def run(name: str, task: str, T: int, seed: int) -> dict[str, float]:
     losses, begin = [], time.perf_counter()
     for _ in range(STEPS):
         if task == "adding":
-            x, wanted = adding(T, draw)
+            x, wanted = adding_batch(BATCH, T, draw)
             loss = (read_out(layer(x)[0][:, -1])[:, 0] - wanted).square().mean()
         else:
             x, wanted = copying(T, draw)

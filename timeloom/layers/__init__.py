@@ -1,6 +1,7 @@
 """What turns cells into layers."""
 
 from timeloom.layers.describe import describe, references
+from timeloom.layers.doctor import Doctor
 from timeloom.layers.drop_in import GRU, LSTM, RNN
 from timeloom.layers.large_softmax import large_cross_entropy
 from timeloom.layers.named import (
@@ -46,6 +47,7 @@ __all__ = [
     "CoRNN",
     "ConvolutionalSpeller",
     "CoupledLSTM",
+    "Doctor",
     "Elman",
     "GRUResetBefore",
     "IndRNN",

@@ -2,9 +2,22 @@
 
 from timeloom.pictures.curves import training_curves
 from timeloom.pictures.files import as_png
+from timeloom.pictures.flow import gradient_flow_figure
+from timeloom.pictures.gates import gates_figure
 from timeloom.pictures.lattice import tag_lattice
+from timeloom.pictures.surface import error_surface
 from timeloom.pictures.tags import tag_probabilities
 from timeloom.pictures.transitions import transition_matrix
 from timeloom.pictures.words import word_weights
 
-__all__ = ["as_png", "tag_lattice", "tag_probabilities", "training_curves", "transition_matrix", "word_weights"]
+__all__ = [
+    "as_png",
+    "error_surface",
+    "gates_figure",
+    "gradient_flow_figure",
+    "tag_lattice",
+    "tag_probabilities",
+    "training_curves",
+    "transition_matrix",
+    "word_weights",
+]

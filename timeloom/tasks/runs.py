@@ -15,7 +15,14 @@ from timeloom.tasks.folder import read_config, run_options
 from timeloom.train import LAST
 
 RUN = "run.json"
-FREE = {"train", "valid", "test", "vectors", "checkpoint_seconds"}  # may differ on resume; the data's content may not
+FREE = {
+    "train",
+    "valid",
+    "test",
+    "vectors",
+    "checkpoint_seconds",
+    "doctor",
+}  # may differ on resume; the data's content may not
 
 
 def check_folders(out: Path, workshop: Path, resume: bool, overwrite: bool) -> None:

@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -57,6 +57,18 @@ class Problem(ABC):
         """Take back what `carried` gave."""
 
 
+class Onlooker(Protocol):
+    """Who looks at the steps of a training; `timeloom.layers.Doctor` for one."""
+
+    def before(self) -> None:
+        """A step begins."""
+        ...
+
+    def after(self, norm: float) -> list[str]:
+        """Its gradients are there, `norm` the length of them all before clipping. Gives what is worth a line."""
+        ...
+
+
 def fit(
     model: nn.Module,
     problem: Problem,
@@ -66,6 +78,7 @@ def fit(
     run: str = "",
     resume: bool = False,
     watch: Watch | None = None,
+    onlooker: Onlooker | None = None,
 ) -> Progress:
     """Train `model`, which has `loss(batch)` → mean loss in nats (a scalar), and leave its best weights in it.
 
@@ -77,16 +90,24 @@ def fit(
     for a checkpoint that is damaged or another run's, and Interrupted after Ctrl-C or SIGTERM, once the checkpoint is
     safe.
     """
-    return Fit(model, problem, options, Path(folder), run, watch or Watch()).train(resume)
+    return Fit(model, problem, options, Path(folder), run, watch or Watch(), onlooker).train(resume)
 
 
 class Fit:
     """One run of `fit`: its moving parts and the steps that move them."""
 
     def __init__(
-        self, model: nn.Module, problem: Problem, options: TrainingOptions, folder: Path, run: str, watch: Watch
+        self,
+        model: nn.Module,
+        problem: Problem,
+        options: TrainingOptions,
+        folder: Path,
+        run: str,
+        watch: Watch,
+        onlooker: Onlooker | None = None,
     ):
         self.problem, self.options, self.folder, self.run, self.watch = problem, options, folder, run, watch
+        self.onlooker = onlooker
         try:
             self.fabric = Fabric(accelerator=options.accelerator, devices=1, precision=options.precision)
         except (ValueError, RuntimeError) as error:
@@ -186,6 +207,8 @@ class Fit:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.progress.steps, self.total_steps, self.options)
         self.optimizer.zero_grad()
+        if self.onlooker is not None:
+            self.onlooker.before()
         loss = self.model.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
@@ -210,6 +233,8 @@ class Fit:
             error_if_nonfinite=False,
         )
         assert isinstance(norm, Tensor)
+        for text in [] if self.onlooker is None else self.onlooker.after(float(norm)):
+            self.watch.note(text)
         if not math.isfinite(float(norm)):
             raise self.blown_up(f"the gradient's norm became {float(norm)}")
         return clipped or (by_norm is not None and float(norm) > by_norm)

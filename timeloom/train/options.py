@@ -30,6 +30,7 @@ class TrainingOptions:
         patience: Epochs without a better validation score before the run stops; 0 never stops early.
         seed: Seed of the weights, the order of the data and all noise. Same seed, same bytes.
         checkpoint_seconds: Longest time between two checkpoints inside an epoch; one is always written at its end.
+        doctor: Look on, and say what is wrong: exploding or vanishing gradients, dead units, saturated gates.
         accelerator: Where to compute, in the words of Lightning Fabric.
         precision: Number format, in the words of Lightning Fabric.
     """
@@ -48,6 +49,7 @@ class TrainingOptions:
     patience: int = 0
     seed: int = 1
     checkpoint_seconds: float = 30.0
+    doctor: bool = True
     accelerator: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
 

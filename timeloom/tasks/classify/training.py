@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from timeloom.data import Example, TextOptions, epoch_batches, learn_tokenizer
+from timeloom.layers import Doctor
 from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.classify.data import ClassifyData, Prepared, prepare, steps_of
 from timeloom.tasks.classify.evaluation import LabelScores, score_classifier
@@ -78,7 +79,8 @@ def train_classifier(
         torch.manual_seed(training.seed)
         classifier = begin(model, text, prepared)
         problem = ClassifyProblem(classifier, prepared.parts["train"], prepared.parts["valid"], training)
-        progress = fit(classifier, problem, training, workshop, run=begun, resume=resume, watch=watch)
+        doctor = Doctor(classifier) if training.doctor else None
+        progress = fit(classifier, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
         valid = score_classifier(classifier, prepared.parts["valid"])
         test = score_classifier(classifier, prepared.parts["test"]) if "test" in prepared.parts else None
         scores = {"valid": valid.as_dict(), **({} if test is None else {"test": test.as_dict()})}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from timeloom.data import TextOptions, Window, WindowOptions, plan_windows
+from timeloom.layers import Doctor
 from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.folder import training_folder, write_model
 from timeloom.tasks.language.data import LanguageData, Numbers, learn_symbols, parts
@@ -110,7 +111,8 @@ def train_language_model(
         learner = LanguageModel(model, tokenizer)
         train, valid = parts(data, tokenizer, workshop, watch)
         problem = LanguageProblem(learner, train, valid, windows, training)
-        progress = fit(learner, problem, training, workshop, run=begun, resume=resume, watch=watch)
+        doctor = Doctor(learner) if training.doctor else None
+        progress = fit(learner, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
         found = replace(score_text(learner, valid), unknown=unknown_in(valid, learner))
         test = None if data.test is None else evaluate_language_model(learner, data.test)
         scores = {"valid": found.as_dict(), **({} if test is None else {"test": test.as_dict()})}

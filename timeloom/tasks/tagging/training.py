@@ -11,6 +11,7 @@ import torch
 
 from timeloom.core import UsageError
 from timeloom.data import Sentence, epoch_batches
+from timeloom.layers import Doctor
 from timeloom.pictures import as_png, training_curves
 from timeloom.structured import HMMHybrid
 from timeloom.tasks.folder import training_folder, write_model
@@ -90,7 +91,8 @@ def train_tagger(
         torch.manual_seed(training.seed)
         tagger = begin(model, prepared)
         problem = TaggingProblem(tagger, prepared.parts["train"], prepared.parts["valid"], training)
-        progress = fit(tagger, problem, training, workshop, run=begun, resume=resume, watch=watch)
+        doctor = Doctor(tagger) if training.doctor else None
+        progress = fit(tagger, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
         return finish(out, run, tagger, progress, prepared.parts, watch)
 
 

@@ -1,0 +1,124 @@
+"""`timeloom look` and what it draws of models of every task; `generate`, `predict` and `evaluate` of these."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+from timeloom.cli.main import main
+
+TEXT = "the cat sat on the mat\n" * 20
+REVIEWS = "good a fine film\nbad a dull film\ngood fine\nbad dull\n" * 3
+QUICK = ["--quiet", "--epochs=2", "--hidden_size=8", "--embedding_size=8", "--batch_size=4"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "text.txt").write_text(TEXT)
+    (folder / "reviews.txt").write_text(REVIEWS)
+    assert main(["train", "language", f"--train={folder / 'text.txt'}", f"--out={folder / 'language'}", *QUICK]) == 0
+    assert main(["train", "classify", f"--train={folder / 'reviews.txt'}", f"--out={folder / 'classify'}", *QUICK]) == 0
+    return folder
+
+
+def drawn(path: Path) -> None:
+    """The picture is there, and is not blank."""
+    assert np.asarray(image.imread(path)).std() > 0.05
+
+
+def test_the_surface_of_one_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["look", "surface", "--points=9", f"--out={tmp_path / 's.png'}"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("gradient descent: loss 0.07541 → 0.49")
+    assert said[1].startswith("clipped at 0.2: loss 0.07541 → 0.012")
+    drawn(tmp_path / "s.png")
+
+
+@pytest.mark.parametrize("how", [["--directions=random"], ["--weights=['bias[0]', 'bias[1]']"], []])
+def test_the_surface_of_a_model(models: Path, tmp_path: Path, how: list[str]) -> None:
+    given = [f"--model={models / 'language'}", f"--file={models / 'text.txt'}", "--points=3", "--steps=2", *how]
+    assert main(["look", "surface", *given, f"--out={tmp_path / 's.png'}"]) == 0
+    drawn(tmp_path / "s.png")
+
+
+def test_gradients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--cells=elman,lstm", "--steps=3", "--length=10", "--hidden_size=4", f"--out={tmp_path / 'g.png'}"]
+    assert main(["look", "gradients", *words]) == 0
+    assert "elman: squared error" in capsys.readouterr().err
+    drawn(tmp_path / "g.png")
+
+
+@pytest.mark.parametrize("task", ["language", "classify"])
+def test_gates(models: Path, tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]) -> None:
+    backward = ["--backward"] if task == "classify" else []
+    assert main(["look", "gates", str(models / task), "the cat sat", *backward, f"--out={tmp_path / 'g.png'}"]) == 0
+    assert "sigmoid(f): " in capsys.readouterr().err
+    drawn(tmp_path / "g.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["surface", "--model={language}"], "name a --file"),
+        (["surface", "--points=1"], "points is 1, wanted 2 or more"),
+        (["gates", "{language}", "the", "--backward"], "reads forwards only"),
+        (["gates", "{language}", ""], "the text is empty"),
+        (["gradients", "--cells=elmo"], "there is no cell 'elmo'"),
+        (["lattice", "{language}", "the"], "is a model for the task 'language', wanted one for 'tag'"),
+        (["nothing"], "there is no picture 'nothing'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(
+    models: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["look", *(word.format(language=models / "language") for word in words)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_generate_writes_on_from_the_prompt(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["generate", str(models / "language"), "--prompt=the c", "--length=7", "--seed=1", "--top-k=3"]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("the c")
+    assert len(first) == len("the c") + 7 + 1
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    assert main(["generate", str(models / "language"), "--prompt=Zoë"]) == 2
+    assert "the prompt has the character 'Z'" in capsys.readouterr().err
+    assert main(["generate", str(models / "classify")]) == 2
+    assert "is a model for the task 'classify', wanted one for 'language'" in capsys.readouterr().err
+
+
+def test_evaluate_gives_what_the_task_has(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(models / "language"), str(models / "text.txt"), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["symbols"] == len(TEXT) - 1
+    assert scores["perplexity"] == pytest.approx(np.exp(scores["nats"]))
+    assert main(["evaluate", str(models / "classify"), str(models / "reviews.txt")]) == 0
+    assert "12 examples; accuracy:" in capsys.readouterr().out
+
+
+def test_predict_labels_from_standard_input_and_files(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a fine film\n\n")))
+    assert main(["predict", str(models / "classify"), "--explain"]) == 0
+    label, explained, empty = capsys.readouterr().out.splitlines()
+    assert label.split("\t")[0] in ("good", "bad")
+    assert [word.split("(")[0] for word in explained.split()] == ["a", "fine", "film"]
+    assert empty
+    (tmp_path / "texts.csv").write_text("text\na fine film\n")
+    words = ["predict", str(models / "classify"), str(tmp_path / "texts.csv"), "--output=json", "--explain"]
+    assert main([*words, f"--picture={tmp_path / 'w.png'}"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["words"] == ["a", "fine", "film"]
+    assert sum(line["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    drawn(tmp_path / "w.png")
+    assert main(["predict", str(models / "language"), "x"]) == 2
+    assert "timeloom generate MODEL" in capsys.readouterr().err

@@ -1,0 +1,131 @@
+"""A doctor who looks on while a model trains, and says in one line what is wrong, where, and what to try."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from timeloom.core import Padded
+from timeloom.layers.inside import gates_over_time, saturated
+from timeloom.layers.recurrent import Recurrent
+
+EVERY = 50  # steps between two looks inside
+JUMP = 100.0  # times the usual norm of the gradient
+FIRST = 20  # steps before there is a usual norm
+REACHES = 1e-5  # of the gradient at the end, at the beginning: less is none
+LONG = 12  # steps; shorter sequences have no far end
+MUCH = 0.5  # share of units, or of a gate's values
+READ = 40  # steps of a sequence whose gates are looked at
+
+
+class Doctor:
+    """Looks at one step of training in fifty, and says each thing once.
+
+    What it notices: a gradient a hundred times as long as is usual (explosion); a gradient by the input of a recurrent
+    layer that has died away on the way to the first third of the sequences (vanishing); units of a ReLU that were at
+    zero in every step of a batch, and gates most of whose values are where their slope is gone.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.layers = [(name, part) for name, part in model.named_modules() if isinstance(part, Recurrent)]
+        self.norms: deque[float] = deque(maxlen=200)
+        self.said: set[str] = set()
+        self.steps = 0
+        self._reads: dict[str, Tensor] = {}
+        self._gradients: dict[str, Tensor] = {}
+
+    def before(self) -> None:
+        """A step of training begins."""
+        self._hooks: list[Any] = []
+        if self.steps % EVERY == 0:
+            self._hooks = [part.register_forward_pre_hook(self._watch(name)) for name, part in self.layers]
+
+    def after(self, norm: float) -> list[str]:
+        """The gradients of the step are there, `norm` the length of them all before clipping. Gives what is to say."""
+        found = [] if len(self.norms) < FIRST else self.explosion(norm)
+        self.norms.append(norm)
+        for hook in self._hooks:
+            hook.remove()
+        for name, part in self.layers:
+            if name in self._gradients:
+                found += self.vanishing(name, self._gradients[name])
+            if name in self._reads:
+                found += self.gates(name, part, self._reads[name])
+        self._reads, self._gradients = {}, {}
+        self.steps += 1
+        return found
+
+    def _watch(self, name: str) -> Any:
+        def look(layer: Recurrent, args: tuple[Any, ...]) -> None:
+            x = args[0].data if isinstance(args[0], Padded) else args[0]
+            if not isinstance(x, Tensor) or x.dim() != 3:
+                return
+            self._reads[name] = x.detach() if layer.batch_first else x.detach().transpose(0, 1)
+            if x.requires_grad:
+                x.register_hook(lambda gradient: self._gradients.__setitem__(name, gradient))
+
+        return look
+
+    def once(self, what: str, text: str) -> list[str]:
+        if what in self.said:
+            return []
+        self.said.add(what)
+        return [text]
+
+    def explosion(self, norm: float) -> list[str]:
+        usual = statistics.median(self.norms)
+        if norm <= JUMP * max(usual, 1e-12):
+            return []
+        return self.once(
+            "explosion",
+            f"the gradient exploded in step {self.steps + 1}: {norm:.3g} long, where {usual:.3g} is usual. Clipping "
+            "(clip_norm) keeps one such step from doing harm; where it comes again and again, try a smaller "
+            "learning_rate, or a gated cell.",
+        )
+
+    def vanishing(self, name: str, gradient: Tensor) -> list[str]:
+        """`gradient` is by what a layer reads (B, T, I). Only where the loss is at the end does the beginning say
+        anything: where every step has a loss of its own, each has a gradient of its own."""
+        steps = gradient.shape[1]
+        if steps < LONG:
+            return []
+        norms = gradient.double().square().sum((0, 2)).sqrt()
+        first, most = float(norms[: steps // 3].max()), float(norms.max())
+        if most == 0 or first >= REACHES * most:
+            return []
+        return self.once(
+            f"vanishing {name}",
+            f"the gradient vanishes in {name}: of {steps} steps the first third gets {first / most:.1g} of the most "
+            "that any step gets, so nothing is learned from it. Try a gated cell, a forget bias of 1 or more, another "
+            "pooling than the last step, or shorter sequences.",
+        )
+
+    @torch.no_grad()
+    def gates(self, name: str, layer: Recurrent, x: Tensor) -> list[str]:
+        """`x` is what a layer reads (B, T, I)."""
+        cell = layer.cells[0]
+        steps = x[0, :READ].to(next(iter(cell.parameters()), x).dtype)
+        if cell.timed or x.device.type != "cpu":
+            return []
+        values, kinds = gates_over_time(cell, steps)
+        found = []
+        for gate, value in values.items():
+            if kinds[gate] == "relu":
+                dead = float((value == 0).all(0).double().mean())
+                if dead > MUCH and len(value) >= LONG:
+                    found += self.once(
+                        f"dead {name} {gate}",
+                        f"{100 * dead:.0f} % of the units of {gate} in {name} are dead: at zero in every step. Try a "
+                        "smaller learning_rate, or tanh.",
+                    )
+            elif kinds[gate] == "sigmoid" and (share := saturated(value, "sigmoid")) > MUCH:
+                found += self.once(
+                    f"saturated {name} {gate}",
+                    f"{100 * share:.0f} % of the values of the gate {gate} in {name} are below 0.05 or above 0.95, "
+                    "where it learns no more. Try a smaller learning_rate, weight_decay, or smaller inputs.",
+                )
+        return found

@@ -1,0 +1,113 @@
+"""What goes on inside a layer over time: gates, gradients, and how one step stretches its state."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from timeloom.layers.recurrent import Recurrent
+from timeloom.scan import Cell
+
+SQUASHING: dict[Any, str] = {
+    torch.sigmoid: "sigmoid",
+    Tensor.sigmoid: "sigmoid",
+    F.sigmoid: "sigmoid",
+    torch.tanh: "tanh",
+    Tensor.tanh: "tanh",
+    F.tanh: "tanh",
+    torch.relu: "relu",
+    Tensor.relu: "relu",
+    F.relu: "relu",
+}
+
+
+class Squashed(TorchFunctionMode):
+    """Notes what every sigmoid, tanh and relu of a step gives, under the words of the source that ask for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: dict[str, str] = {}
+        self.seen: dict[str, list[Tensor]] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if func in SQUASHING:
+            name = written_at(sys._getframe(1)) or SQUASHING[func]
+            self.kinds.setdefault(name, SQUASHING[func])
+            self.seen.setdefault(name, []).append(found.detach())
+        return found
+
+
+def written_at(frame: Any) -> str | None:
+    """The expression that a frame is at, as its source has it: `sigmoid(f)`. None where there is no source."""
+    while frame is not None and "/torch/" in frame.f_code.co_filename.replace("\\", "/"):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    places = list(frame.f_code.co_positions())
+    line, end_line, begin, end = places[frame.f_lasti // 2]
+    if line is None or line != end_line:
+        return None
+    text = linecache.getline(frame.f_code.co_filename, line).encode()[begin:end].decode()
+    return text.removeprefix("torch.").removeprefix("F.") or None
+
+
+@torch.no_grad()
+def gates_over_time(cell: Cell, x: Tensor, reverse: bool = False) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What each sigmoid, tanh and relu in a cell's step gives while it reads x (T, I): (T, H) by the expression in the
+    cell's source, and which of the three it is."""
+    state = cell.initial_state(1)
+    with Squashed() as squashed:
+        for step in reversed(x) if reverse else x:
+            _, state = cell.step(step[None], state)
+    found = {name: torch.cat([part.reshape(1, -1) for part in parts]) for name, parts in squashed.seen.items()}
+    whole = {name: value for name, value in found.items() if len(value) == len(x)}
+    return {name: value.flip(0) if reverse else value for name, value in whole.items()}, squashed.kinds
+
+
+def saturated(value: Tensor, kind: str) -> float:
+    """The share of the values of a gate that lie where its slope is gone: below 0.05 or above 0.95 for a sigmoid,
+    beyond ±0.95 for tanh, at 0 for relu."""
+    if kind == "sigmoid":
+        return float(((value < 0.05) | (value > 0.95)).double().mean())
+    return float((value == 0 if kind == "relu" else value.abs() > 0.95).double().mean())
+
+
+def gradient_flow(layer: Recurrent, x: Tensor, loss_of: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    """The norm of ∂loss/∂state_t after each step of x (B, T, I), for every field of the first cell's state: (T,).
+
+    `loss_of` takes what the layer emits (B, T, O). The layer reads forwards, and one step after another.
+    """
+    state: Any = None
+    emitted, states = [], []
+    for step in x.unbind(1):
+        y, state = layer.step(step, state)
+        emitted.append(y)
+        states.append([field.requires_grad_() if field.is_floating_point() else field for field in state[0]])
+    names = state[0]._fields
+    loss = loss_of(torch.stack(emitted, 1))
+    wanted = [field for fields in states for field in fields]
+    gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
+    norms = torch.tensor([0.0 if g is None else float(g.double().norm()) for g in gradients], dtype=torch.float64)
+    return dict(zip(names, norms.view(len(states), len(names)).T, strict=True))
+
+
+def step_eigenvalues(cell: Cell, x: Tensor, state: Any) -> Tensor:
+    """The eigenvalues of ∂state'/∂state, all fields side by side, for one step x (I,) from a State of one row: (S,)."""
+    sizes = [field.shape[1] for field in state]
+
+    def advance(flat: Tensor) -> Tensor:
+        _, after = cell.step(x[None], type(state)(*(part[None] for part in flat.split(sizes))))
+        return torch.cat([field[0] for field in after])
+
+    flat = torch.cat([field[0] for field in state]).detach()
+    jacobian = torch.autograd.functional.jacobian(advance, flat)
+    assert isinstance(jacobian, Tensor)
+    return torch.linalg.eigvals(jacobian.double())

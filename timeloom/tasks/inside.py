@@ -1,0 +1,74 @@
+"""What the pictures of a model's inside need of it, whatever its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timeloom.core import DataError, Padded, UsageError
+from timeloom.data import Sentence, pieces
+from timeloom.layers import Recurrent
+from timeloom.tasks.classify import Classifier, LabelledFile
+from timeloom.tasks.language import LanguageModel
+from timeloom.tasks.language.model import Slice
+from timeloom.tasks.load import Model
+from timeloom.tasks.tagging import TaggedFile, Tagger
+
+
+def layers_of(model: Model) -> Recurrent:
+    """The recurrent layers of a model."""
+    return model.layers if isinstance(model, LanguageModel) else model.encoder
+
+
+@torch.no_grad()
+def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
+    """The steps that a model makes of a text, in words, and what its first layer reads of each: (T, I)."""
+    model.eval()
+    if isinstance(model, Tagger):
+        sentence = Sentence(tuple(text.split()))
+        if not sentence.tokens:
+            raise UsageError("the text is empty")
+        return list(sentence.tokens), model.word_vectors(model.encode([sentence]))[0]
+    if model.tokenizer is None:
+        raise UsageError("the model reads series of vectors, and a text came")
+    numbers = model.tokenizer.encode(text)
+    if not numbers:
+        raise UsageError("the text is empty")
+    words = [model.tokenizer.decode([number]).strip(" ") or "␣" for number in numbers]
+    symbols = torch.tensor([numbers])
+    if isinstance(model, Classifier):
+        return words, model.vectors(Padded(symbols, torch.tensor([len(numbers)])))[0]
+    return words, model.embedding(symbols)[0]
+
+
+def loss_over_file(model: Model, config: dict[str, Any], path: str | Path, count: int) -> Callable[[], Tensor]:
+    """The loss of a model over the first `count` examples of a file, written as those it was trained on; of a text
+    over its first `count` symbols."""
+    model.eval()
+    written = config.get("file", {})
+    batch: Any
+    if isinstance(model, Tagger):
+        sentences, _ = TaggedFile(**written).read(path)
+        known = [one for one in sentences if all(tag in model.tags for tag in one.tags or ())]
+        if not known:
+            raise DataError("has no sentence with tags that the model knows", path)
+        batch = model.encode(known[:count])
+    elif isinstance(model, Classifier):
+        batch = model.encode(LabelledFile(**written).read(path)[:count])
+    else:
+        numbers: list[int] = []
+        for text in pieces(path):
+            numbers += model.tokenizer.encode(text)
+            if len(numbers) > count:
+                break
+        if len(numbers) < 2:
+            raise DataError("has less than two symbols", path)
+        ids = torch.from_numpy(np.array(list(islice(numbers, count + 1)), np.int64))[None]
+        batch = Slice(ids[:, :-1], ids[:, 1:])
+    return lambda: model.loss(batch)
