@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from tests.tolerances import assert_close
 from timeloom.core import UsageError
-from timeloom.tasks.cliff import BEGIN, STEPS, WANTED, Cliff
 from timeloom.train.surface import Plane, along_weights, at_random, flat, of_most_curvature
 
 CURVES = torch.tensor([1.0, 9.0, 4.0, 0.5], dtype=torch.float64)
@@ -72,17 +71,3 @@ def test_random_directions_stand_at_a_right_angle_and_are_as_long_as_the_weights
 def test_weights_that_are_not_there(name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         along_weights(Bowl(), [name, "w[0,0]"])
-
-
-def test_the_cliff_of_one_unit() -> None:
-    """Descent without clipping leaves the picture at the cliff; with it, it stays and arrives."""
-    unit = Cliff().double()
-    plane = Plane(unit, unit.loss, torch.eye(2, dtype=torch.float64))
-    h = BEGIN
-    for _ in range(STEPS):
-        h = 4.0 / (1 + torch.exp(torch.tensor(-h, dtype=torch.float64)).item()) - 2.0
-    wanted = (1 / (1 + torch.exp(torch.tensor(-h, dtype=torch.float64)).item()) - WANTED) ** 2
-    assert float(plane.losses([4.0], [-2.0])) == pytest.approx(wanted)
-    wild, tame = plane.descend(6.0, -2.2, 1.0, 60), plane.descend(6.0, -2.2, 1.0, 60, clip=0.2)
-    assert float((wild.points[1:] - wild.points[:-1]).norm(dim=1).max()) > 5
-    assert float(wild.losses[-1]) > float(wild.losses[0]) > 3 * float(tame.losses[-1])

@@ -15,14 +15,8 @@ from timeloom.tasks.folder import read_config, run_options
 from timeloom.train import LAST
 
 RUN = "run.json"
-FREE = {
-    "train",
-    "valid",
-    "test",
-    "vectors",
-    "checkpoint_seconds",
-    "doctor",
-}  # may differ on resume; the data's content may not
+# What may differ on resume: files by another name, as long as their content is the same, and who looks on.
+FREE = {"train", "valid", "test", "vectors", "checkpoint_seconds", "doctor"}
 
 
 def check_folders(out: Path, workshop: Path, resume: bool, overwrite: bool) -> None:
