@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from adding import adding
 from classify import classify
 from language import language
 from memory import memory
@@ -24,6 +25,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "outputs": outputs,
     "classify": classify,
     "language": language,
+    "adding": adding,
     "memory": lambda: memory(RUNS / "memory"),
 }
 

@@ -5,6 +5,7 @@ from timeloom.pictures.files import as_png
 from timeloom.pictures.flow import gradient_flow_figure
 from timeloom.pictures.gates import gates_figure
 from timeloom.pictures.lattice import tag_lattice
+from timeloom.pictures.learning import learning_curves
 from timeloom.pictures.surface import error_surface
 from timeloom.pictures.tags import tag_probabilities
 from timeloom.pictures.transitions import transition_matrix
@@ -15,6 +16,7 @@ __all__ = [
     "error_surface",
     "gates_figure",
     "gradient_flow_figure",
+    "learning_curves",
     "tag_lattice",
     "tag_probabilities",
     "training_curves",

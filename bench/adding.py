@@ -1,0 +1,92 @@
+"""The adding problem: whether identity-initialised ReLU networks match the LSTM, with clipping and without."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+from page import ROOT, machine
+from runs import RUNS
+
+from timeloom.core.files import write_whole
+from timeloom.pictures import as_png, learning_curves
+from timeloom.tasks.adding import AddingOptions, learn_adding, make_adder
+
+LENGTHS, SEEDS = (150, 300), (1, 2)
+CLIPPED, UNCLIPPED = ("elman", "irnn", "lstm", "gru", "clockwork"), ("elman", "irnn")
+STEPS, HIDDEN, BATCH, RATE, CLIP = 4000, 100, 16, 1e-3, 1.0
+CONSTANT = 1 / 6
+PICTURE = ROOT / "docs" / "pictures" / "adding.png"
+
+
+def adding() -> str:
+    """Squared errors of the last steps, and the picture of all."""
+    folder = RUNS / "adding"
+    folder.mkdir(parents=True, exist_ok=True)
+    learners = [(cell, True) for cell in CLIPPED] + [(cell, False) for cell in UNCLIPPED]
+    found: dict[tuple[str, int], list[list[float]]] = {}
+    minutes = 0.0
+    for seed in SEEDS:
+        for T in LENGTHS:
+            for cell, clipped in learners:
+                losses, seconds = learned(folder, cell, T, seed, clipped)
+                found.setdefault((named(cell, clipped), T), []).append(losses)
+                minutes += seconds / 60
+    names = [named(*learner) for learner in learners]
+    panels = {f"T = {T}": {name: found[name, T] for name in names} for T in LENGTHS}
+    write_whole(PICTURE, as_png(learning_curves(panels, "squared error", CONSTANT)))
+    rows = [f"| {name} | {' | '.join(cells_of(found[name, T]) for T in LENGTHS)} |" for name in names]
+    return "\n".join(
+        [
+            "## The adding problem",
+            "",
+            f"One layer of {HIDDEN} units, {STEPS} steps of Adam on fresh batches of {BATCH}, learning rate {RATE}, "
+            f"every cell as it begins by itself, gradients clipped at norm {CLIP:g} or not at all. The mean squared "
+            "error of the last 200 steps for each of two seeds, and the step after which the mean of 100 stays below "
+            "0.02, if any. A constant answer has 0.167.",
+            "",
+            f"| cell | {' | '.join(f'T = {T}' for T in LENGTHS)} |",
+            f"|{'---|' * (len(LENGTHS) + 1)}",
+            *rows,
+            "",
+            "![Squared error over the steps](docs/pictures/adding.png)",
+            "",
+            f"Command: `make results-adding`, {minutes:.0f} minutes of training. Machine: {machine()}.",
+        ]
+    )
+
+
+def named(cell: str, clipped: bool) -> str:
+    return cell if clipped else f"{cell}, not clipped"
+
+
+def learned(folder: Path, cell: str, T: int, seed: int, clipped: bool) -> tuple[list[float], float]:
+    """The losses of a run and its seconds; a run that is there already is read."""
+    path = folder / f"{cell}-{T}-{seed}-{'clipped' if clipped else 'free'}.json"
+    if not path.exists():
+        torch.set_num_threads(2)
+        options = AddingOptions(STEPS, T, HIDDEN, BATCH, RATE, CLIP if clipped else None, seed)
+        begin = time.perf_counter()
+        losses = [loss for loss, _ in learn_adding(make_adder(cell, options), options)]
+        write_whole(path, json.dumps({"losses": losses, "seconds": time.perf_counter() - begin}).encode())
+    run = json.loads(path.read_text())
+    print(f"{path.stem}: {run['losses'][-1]:.4f}, {run['seconds']:.0f} s", file=sys.stderr, flush=True)
+    return run["losses"], run["seconds"]
+
+
+def cells_of(seeds: list[list[float]]) -> str:
+    written = []
+    for losses in seeds:
+        if len(losses) < STEPS:
+            written.append(f"no number from step {len(losses)} on")
+            continue
+        means = [statistics.mean(losses[at - 100 : at]) for at in range(100, STEPS + 1, 50)]
+        high = [place for place, mean in enumerate(means) if mean >= 0.02]
+        solved = 100 + 50 * (high[-1] + 1) if high else 100
+        last = f"{statistics.mean(losses[-200:]):.4f}"
+        written.append(last if solved > STEPS else f"{last} ({solved})")
+    return " / ".join(written)
