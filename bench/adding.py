@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch
 from page import ROOT, machine
 from runs import RUNS
 
@@ -68,7 +67,6 @@ def learned(folder: Path, cell: str, T: int, seed: int, clipped: bool) -> tuple[
     """The losses of a run and its seconds; a run that is there already is read."""
     path = folder / f"{cell}-{T}-{seed}-{'clipped' if clipped else 'free'}.json"
     if not path.exists():
-        torch.set_num_threads(2)
         options = AddingOptions(STEPS, T, HIDDEN, BATCH, RATE, CLIP if clipped else None, seed)
         begin = time.perf_counter()
         losses = [loss for loss, _ in learn_adding(make_adder(cell, options), options)]
