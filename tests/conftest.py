@@ -21,7 +21,7 @@ settings.load_profile("timeloom")
 # them as they are shipped.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("TIMELOOM_CXXFLAGS", "-O1")
+    os.environ.setdefault("TIMELOOM_CXXFLAGS", "-O0")
     torch.set_num_threads(1)
 
 

@@ -20,3 +20,10 @@ def test_curves_show_the_rows_and_mark_the_best() -> None:
 def test_one_epoch_is_a_point() -> None:
     left, _ = training_curves(ROWS[:1], ["f1"]).axes
     assert left.lines[0].get_marker() == "o"
+
+
+def test_the_share_of_clipped_steps_is_drawn_where_there_was_any() -> None:
+    rows = [{**row, "clipped_share": 0.25} for row in ROWS]
+    _, _, clipped = training_curves(rows, ["f1"]).axes
+    assert [float(y) for y in clipped.lines[0].get_ydata()] == [0.25] * 4  # type: ignore[union-attr]
+    assert len(training_curves([{**row, "clipped_share": 0.0} for row in ROWS], ["f1"]).axes) == 2

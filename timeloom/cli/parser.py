@@ -50,6 +50,7 @@ def make_parser(command: str, description: str) -> ArgumentParser:
     parser = ArgumentParser(
         prog=f"timeloom {command}",
         description=description,
+        epilog="A switch is turned off by --no_NAME. Names may have hyphens for underscores.",
         formatter_class=Help,
         exit_on_error=False,
         allow_abbrev=False,

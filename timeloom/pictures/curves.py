@@ -30,6 +30,10 @@ def training_curves(
     left.set(xlabel="epoch", ylabel=loss_in)
     if all(row["loss"] > 0 for row in rows) and max(r["loss"] for r in rows) > 10 * min(r["loss"] for r in rows):
         left.set_yscale("log")
+    if any(row.get("clipped_share", 0) > 0 for row in rows):
+        clipped = left.twinx()
+        clipped.plot(epochs, [row["clipped_share"] for row in rows], ":", color="0.4", marker=marker)
+        clipped.set(ylabel="share of steps that were clipped (dotted)", ylim=(0, 1))
     for number, name in enumerate(scores):
         right.plot(epochs, [row[name] for row in rows], color=f"C{number}", marker=marker, label=name)
     right.set(xlabel="epoch", ylabel=f"{scores_in}, validation data")
