@@ -65,7 +65,7 @@ def test_an_explosion_is_said_once() -> None:
         doctor.before()
         said += doctor.after(norm)
     assert len(said) == 1
-    assert "exploded in step 32: 500 long, where 1 is usual" in said[0]
+    assert "exploded, 32 steps after the start: 500 long, where 1 is usual" in said[0]
 
 
 def test_it_looks_at_one_step_in_fifty_and_leaves_no_hook() -> None:

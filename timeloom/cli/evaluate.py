@@ -11,16 +11,23 @@ from timeloom.cli.models import task_of, trained_with
 from timeloom.cli.parser import make_parser, options_of, parse
 from timeloom.tasks import (
     Classifier,
+    KeytermExtractor,
     LanguageModel,
     evaluate_classifier,
+    evaluate_keyterm_extractor,
     evaluate_language_model,
     evaluate_tagger,
     load,
 )
 from timeloom.tasks.classify import LabelledFile
+from timeloom.tasks.keyterms import DocumentFile
 from timeloom.tasks.tagging import TaggedFile
 
-FILES: dict[str, type | None] = {"tag": TaggedFile, "classify": LabelledFile, "language": None}
+FILES: dict[str, type] = {
+    "tag": TaggedFile,
+    "classify": LabelledFile,
+    "keyterms": DocumentFile,
+}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -42,6 +49,8 @@ def run(argv: Sequence[str]) -> int:
         scores = evaluate_language_model(model, options.file)
     elif isinstance(model, Classifier):
         scores, notes = evaluate_classifier(model, options.file, options_of(LabelledFile, options))
+    elif isinstance(model, KeytermExtractor):
+        scores = evaluate_keyterm_extractor(model, options.file, options_of(DocumentFile, options))
     else:
         scores, notes = evaluate_tagger(model, options.file, options_of(TaggedFile, options))
     for note in notes:

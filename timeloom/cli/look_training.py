@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +69,12 @@ def surface(argv: Sequence[str]) -> tuple[Figure, Path]:
     for name, least in (("points", 2), ("count", 1), ("steps", 0)):
         if getattr(options, name) < least:
             raise UsageError(f"{name} is {getattr(options, name)}, wanted {least} or more")
+    for name in ("span", "learning_rate", "clip_norm"):
+        if not 0 < getattr(options, name) < math.inf:
+            raise UsageError(f"{name} is {getattr(options, name)}, wanted more than 0")
+    check_seed(options.seed)
+    if options.model is None and (options.file is not None or options.weights):
+        raise UsageError("--file and --weights are for a --model, and there is none")
     plane, centre, reach, begin, names = plane_of(options)
     a, b = (np.linspace(middle - reach, middle + reach, options.points) for middle in centre)
     losses = plane.losses(a.tolist(), b.tolist()).numpy()
@@ -106,6 +113,11 @@ def plane_of(
         directions = of_most_curvature(model, loss, options.seed)
     far = 0.7 * options.span
     return Plane(model, loss, directions), (0.0, 0.0), options.span, begin or (far, far), names
+
+
+def check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed is {seed}, wanted 0 or more, and less than 2^63")
 
 
 def described(name: str, path: Descent) -> str:

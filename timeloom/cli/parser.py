@@ -92,12 +92,14 @@ def option_names(parser: ArgumentParser) -> list[str]:
 def tidy(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
     names = set(option_names(parser))
     switches = {f"--{action.dest}" for action in parser._actions if getattr(action, "_typehint", None) is bool}
+    valued = {name for action in parser._actions if action.nargs != 0 for name in action.option_strings}
     given = list(argv)
     tidied: list[str] = []
+    places: list[str] = []  # positional words; argparse wants them together, wherever the options stand
     while given:
         word = given.pop(0)
         if word == "--":
-            return [*tidied, word, *given]
+            return [*tidied, word, *places, *given]
         name, equals, value = word.partition("=")
         if name.startswith("--") and name not in names and name.replace("-", "_").replace("__", "--", 1) in names:
             name = "--" + name[2:].replace("-", "_")
@@ -111,9 +113,13 @@ def tidy(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
             tidied.append(f"{name}={WORDS_OF_SWITCHES.get(said.lower(), said)}")
         elif name == "--config" and name in names and (equals or given):
             tidied.append("--config=" + config_file(Path(value if equals else given.pop(0)), parser))
+        elif not word.startswith("-") or word == "-":
+            places.append(word)
+        elif name in valued and not equals and given and not given[0].startswith("--") and name != "--print_config":
+            tidied.append(f"{name}={given.pop(0)}")
         else:
             tidied.append(name + equals + value)
-    return tidied
+    return [*places, *tidied]
 
 
 def config_file(path: Path, parser: ArgumentParser) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
@@ -65,6 +64,8 @@ def run(argv: Sequence[str]) -> int:
             print("\t".join(f"{label}\t{likely[label]:.4f}" for label in labels) or "-", flush=streaming)
             if options.explain and why is not None:
                 console.print(coloured(why) if console.is_terminal else numbered(why))
+    if options.picture and not drawn:
+        print(f"note: there was no text to draw, so {options.picture} was not written", file=sys.stderr)
     return 0
 
 
@@ -74,9 +75,7 @@ def examples_of(file: str, written: LabelledFile) -> Iterator[Example]:
         for number, line in numbered_lines(sys.stdin):
             yield Example(line, (), number)
     else:
-        path = Path(file)
-        plain = written.format == "guess" and path.suffix in ("", ".txt")
-        yield from (LabelledFile("lines") if plain else written).read(path, labelled=False)
+        yield from written.read(file, labelled=False)
 
 
 def as_json(labels: Sequence[str], likely: dict[str, float], why: Explanation | None) -> str:

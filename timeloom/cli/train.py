@@ -13,7 +13,7 @@ from typing import Any
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
 from timeloom.data import TextOptions, WindowOptions
-from timeloom.tasks import classify, language, tagging
+from timeloom.tasks import classify, keyterms, language, tagging
 from timeloom.tasks.folder import run_options, training_folder
 from timeloom.tasks.runs import RUN, recall_run
 from timeloom.train import Interrupted, NotesWatch, Progress, TerminalWatch, TrainingOptions
@@ -128,6 +128,14 @@ def tell_classifier(result: classify.ClassifierRun, options: dict[str, Any]) -> 
     return line if result.test is None else f"{result.test.report()}\n{line}"
 
 
+def tell_keyterm_extractor(result: keyterms.KeytermRun, options: dict[str, Any]) -> str:
+    line = (
+        f"{kept_epoch(result.progress)}: F1 of the best 10 terms {result.valid.f1_at[10]:.2f} on the validation data; "
+        f"{result.progress.seconds:.0f} s of training"
+    )
+    return line if result.test is None else f"{result.test.report()}\n{line}"
+
+
 def tell_language_model(result: language.LanguageRun, options: dict[str, Any]) -> str:
     steps, seconds = result.progress.steps, result.progress.seconds
     line = f"{kept_epoch(result.progress)}; {steps} steps in {seconds:.0f} s of training"
@@ -159,6 +167,18 @@ TASKS = {
         classify.train_classifier,
         tell_classifier,
         (classify.CLASSIFY_TEXT, classify.CLASSIFY_TRAINING),
+    ),
+    "keyterms": Task(
+        "which words of a document are its key terms",
+        {
+            "data": keyterms.KeytermData,
+            "file": keyterms.DocumentFile,
+            "model": keyterms.KeytermOptions,
+            "training": TrainingOptions,
+        },
+        keyterms.train_keyterm_extractor,
+        tell_keyterm_extractor,
+        (keyterms.KEYTERM_TRAINING,),
     ),
     "language": Task(
         "the next character, word or byte pair of a text",

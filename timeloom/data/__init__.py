@@ -5,7 +5,10 @@ from timeloom.data.example import Example
 from timeloom.data.readers import (
     TAGGED_FORMATS,
     UNTAGGED_FORMATS,
+    Document,
+    Term,
     pieces,
+    read_documents,
     read_labelled,
     read_tagged,
     read_untagged,
@@ -23,7 +26,7 @@ from timeloom.data.tags import (
     normalise,
     to_bio,
 )
-from timeloom.data.tokenizer import EOS, Level, TextOptions, Tokenizer, learn_tokenizer
+from timeloom.data.tokenizer import EOS, Level, TextOptions, Tokenizer, learn_tokenizer, words_of
 from timeloom.data.travel import LECTURE_SENTENCES, travel_corpus, write_travel_corpus
 from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
 from timeloom.data.windows import Window, WindowOptions, plan_windows
@@ -37,10 +40,12 @@ __all__ = [
     "UNKNOWN",
     "UNTAGGED_FORMATS",
     "Chunk",
+    "Document",
     "Example",
     "Level",
     "Normalised",
     "Sentence",
+    "Term",
     "TextOptions",
     "Tokenizer",
     "Vocabulary",
@@ -56,6 +61,7 @@ __all__ = [
     "normalise",
     "pieces",
     "plan_windows",
+    "read_documents",
     "read_labelled",
     "read_tagged",
     "read_untagged",
@@ -63,5 +69,6 @@ __all__ = [
     "seed_of",
     "to_bio",
     "travel_corpus",
+    "words_of",
     "write_travel_corpus",
 ]

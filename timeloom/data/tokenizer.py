@@ -119,7 +119,12 @@ def split(text: str, level: Level, lowercase: bool = False, punctuation: bool = 
         text = text.lower()
     if level == "char":
         return text
-    return WORD.findall(text) if punctuation else words_and_ends(text)
+    return words_of(text) if punctuation else words_and_ends(text)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of raw text, every sign a word of its own."""
+    return WORD.findall(text)
 
 
 def words_and_ends(text: str) -> Iterator[str]:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from timeloom.core import Padded
 from timeloom.layers.inside import gates_over_time, saturated
 from timeloom.layers.recurrent import Recurrent
 
@@ -19,7 +18,7 @@ FIRST = 20  # steps before there is a usual norm
 REACHES = 1e-5  # of the gradient at the end, at the beginning: less is none
 LONG = 12  # steps; shorter sequences have no far end
 MUCH = 0.5  # share of units, or of a gate's values
-READ = 40  # steps of a sequence whose gates are looked at
+ROWS, READ = 4, 40  # sequences of a batch whose gates are looked at, and steps of each
 
 
 class Doctor:
@@ -27,7 +26,7 @@ class Doctor:
 
     What it notices: a gradient a hundred times as long as is usual (explosion); a gradient by the input of a recurrent
     layer that has died away on the way to the first third of the sequences (vanishing); units of a ReLU that were at
-    zero in every step of a batch, and gates most of whose values are where their slope is gone.
+    zero in every step of some sequences of a batch, and gates most of whose values are where their slope is gone.
     """
 
     def __init__(self, model: nn.Module):
@@ -35,14 +34,16 @@ class Doctor:
         self.norms: deque[float] = deque(maxlen=200)
         self.said: set[str] = set()
         self.steps = 0
-        self._reads: dict[str, Tensor] = {}
+        self._reads: dict[str, list[Tensor]] = {}
         self._gradients: dict[str, Tensor] = {}
 
     def before(self) -> None:
         """A step of training begins."""
         self._hooks: list[Any] = []
         if self.steps % EVERY == 0:
-            self._hooks = [part.register_forward_pre_hook(self._watch(name)) for name, part in self.layers]
+            self._hooks = [
+                part.register_forward_pre_hook(self._watch(name), with_kwargs=True) for name, part in self.layers
+            ]
 
     def after(self, norm: float) -> list[str]:
         """The gradients of the step are there, `norm` the length of them all before clipping. Gives what is to say."""
@@ -60,13 +61,17 @@ class Doctor:
         return found
 
     def _watch(self, name: str) -> Any:
-        def look(layer: Recurrent, args: tuple[Any, ...]) -> None:
-            x = args[0].data if isinstance(args[0], Padded) else args[0]
-            if not isinstance(x, Tensor) or x.dim() != 3:
-                return
-            self._reads[name] = x.detach() if layer.batch_first else x.detach().transpose(0, 1)
-            if x.requires_grad:
-                x.register_hook(lambda gradient: self._gradients.__setitem__(name, gradient))
+        def look(layer: Recurrent, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+            x = args[0] if args else None
+            if not isinstance(x, Tensor) or x.dim() != 3 or not x.is_floating_point():
+                return None
+            turned = x if layer.batch_first else x.transpose(0, 1)
+            lengths = named.get("lengths")
+            lengths = [turned.shape[1]] * len(turned) if lengths is None else torch.as_tensor(lengths).tolist()
+            self._reads[name] = [row[:length].detach() for row, length in zip(turned, lengths, strict=True)][:ROWS]
+            watched = x if x.requires_grad else x.detach().requires_grad_()  # vectors of a file want no gradient
+            watched.register_hook(lambda gradient: self._gradients.__setitem__(name, gradient))
+            return (watched, *args[1:]), named
 
         return look
 
@@ -82,9 +87,9 @@ class Doctor:
             return []
         return self.once(
             "explosion",
-            f"the gradient exploded in step {self.steps + 1}: {norm:.3g} long, where {usual:.3g} is usual. Clipping "
-            "(clip_norm) keeps one such step from doing harm; where it comes again and again, try a smaller "
-            "learning_rate, or a gated cell.",
+            f"the gradient exploded, {self.steps + 1} steps after the start: {norm:.3g} long, where {usual:.3g} is "
+            "usual. Clipping (clip_norm) keeps one such step from doing harm; where it comes again and again, try a "
+            "smaller learning_rate, or a gated cell.",
         )
 
     def vanishing(self, name: str, gradient: Tensor) -> list[str]:
@@ -105,15 +110,18 @@ class Doctor:
         )
 
     @torch.no_grad()
-    def gates(self, name: str, layer: Recurrent, x: Tensor) -> list[str]:
-        """`x` is what a layer reads (B, T, I)."""
+    def gates(self, name: str, layer: Recurrent, read: list[Tensor]) -> list[str]:
+        """`read` are some of the sequences that a layer reads, each (T, I)."""
         cell = layer.cells[0]
-        steps = x[0, :READ].to(next(iter(cell.parameters()), x).dtype)
-        if cell.timed or x.device.type != "cpu":
-            return []
-        values, kinds = gates_over_time(cell, steps)
+        like = next(iter(cell.parameters()), torch.zeros(0))
+        read = [x[:READ].to(like.dtype) for x in read if len(x)]
+        if not read or cell.timed or like.device.type != "cpu":
+            return []  # step after step, another device would be slow
+        looked = [gates_over_time(cell, x) for x in read]
+        kinds = looked[0][1]
         found = []
-        for gate, value in values.items():
+        for gate in looked[0][0]:
+            value = torch.cat([values[gate] for values, _ in looked])
             if kinds[gate] == "relu":
                 dead = float((value == 0).all(0).double().mean())
                 if dead > MUCH and len(value) >= LONG:

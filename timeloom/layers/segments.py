@@ -50,9 +50,10 @@ def scan_in_memory(
     steps = len(x)
     if memory == "full" or steps <= 1 or not torch.is_grad_enabled():
         return scan_of(cell, x, state, lengths, reverse, all_states, parameters)
-    # A kernel is traced when it is first wanted, and cannot be while somebody looks at what autograd keeps.
-    scan_of(cell, x[:1], state, None, reverse, all_states, parameters)
-    length = segment_length(cell, x, state, parameters, memory)
+    with torch.random.fork_rng():  # the numbers that a step may draw are for the steps that count
+        # A kernel is traced when it is first wanted, and cannot be while somebody looks at what autograd keeps.
+        scan_of(cell, x[:1], state, None, reverse, all_states, parameters)
+        length = segment_length(cell, x, state, parameters, memory)
     if length >= steps:
         return scan_of(cell, x, state, lengths, reverse, all_states, parameters)
     state = cell.initial_state(x.shape[1]) if state is None else state
@@ -70,8 +71,7 @@ def scan_in_memory(
             reverse,
             all_states,
             parameters,
-            use_reentrant=False,
-            preserve_rng_state=False,  # whatever is drawn was drawn before the loop
+            use_reentrant=False,  # and with the random numbers that a step may draw drawn again
         )
         assert isinstance(read, tuple)
         found.append(read)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+
+WIDEST = 30.0  # inches
 
 
 def gates_figure(
@@ -16,7 +19,9 @@ def gates_figure(
     Gates are (T, H) by name, from -1 or 0 to 1. Of H units the `most` that vary most are shown, in the order of when
     they are highest. `saturation` is the share of values where the slope is gone.
     """
-    figure = Figure(figsize=(2.5 + max(5.0, 0.42 * len(words)), 0.6 + 1.55 * len(gates)), layout="constrained")
+    figure = Figure(
+        figsize=(2.5 + min(max(5.0, 0.42 * len(words)), WIDEST), 0.6 + 1.55 * len(gates)), layout="constrained"
+    )
     panels = figure.subplots(len(gates), 2, width_ratios=[4, 1], squeeze=False)
     for row, (name, values) in enumerate(gates.items()):
         left, right = panels[row]
@@ -31,7 +36,8 @@ def gates_figure(
         left.set_yticks([])
         last = row == len(gates) - 1
         crowded = len(words) > 12
-        left.set_xticks(range(len(words)), words if last else [""] * len(words))
+        named = range(0, len(words), max(1, math.ceil(0.2 * len(words) / WIDEST)))
+        left.set_xticks(named, [words[place] if last else "" for place in named])
         left.tick_params(axis="x", labelrotation=60 if crowded else 0)
         right.hist(values.ravel(), bins=20, range=(lowest, highest), color="0.5")
         right.set_yticks([])

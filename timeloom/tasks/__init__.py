@@ -8,6 +8,13 @@ from timeloom.tasks.classify import (
     explain_label,
     train_classifier,
 )
+from timeloom.tasks.keyterms import (
+    KeytermData,
+    KeytermExtractor,
+    KeytermOptions,
+    evaluate_keyterm_extractor,
+    train_keyterm_extractor,
+)
 from timeloom.tasks.language import (
     LanguageData,
     LanguageModel,
@@ -23,6 +30,9 @@ __all__ = [
     "Classifier",
     "ClassifierOptions",
     "ClassifyData",
+    "KeytermData",
+    "KeytermExtractor",
+    "KeytermOptions",
     "LanguageData",
     "LanguageModel",
     "LanguageOptions",
@@ -30,6 +40,7 @@ __all__ = [
     "TaggerOptions",
     "TaggingData",
     "evaluate_classifier",
+    "evaluate_keyterm_extractor",
     "evaluate_language_model",
     "evaluate_tagger",
     "explain_label",
@@ -37,6 +48,7 @@ __all__ = [
     "load",
     "load_as",
     "train_classifier",
+    "train_keyterm_extractor",
     "train_language_model",
     "train_tagger",
 ]

@@ -71,8 +71,12 @@ class AddingOptions:
         for name, least in (("steps", 0), ("length", 2), ("hidden_size", 1), ("batch_size", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted {least} or more")
-        if not 0 < self.learning_rate < math.inf:
-            raise UsageError(f"learning_rate is {self.learning_rate}, wanted more than 0")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name} is {value}, wanted more than 0")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed is {self.seed}, wanted 0 or more, and less than 2^63")
 
 
 def make_adder(cell: str, options: AddingOptions) -> Adder:

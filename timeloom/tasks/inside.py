@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from timeloom.core import DataError, Padded, UsageError
-from timeloom.data import Sentence, pieces
+from timeloom.data import Document, Sentence, pieces, words_of
 from timeloom.layers import Recurrent
 from timeloom.tasks.classify import Classifier, LabelledFile
+from timeloom.tasks.keyterms import DocumentFile, KeytermExtractor
 from timeloom.tasks.language import LanguageModel
 from timeloom.tasks.language.model import Slice
 from timeloom.tasks.load import Model
@@ -22,8 +23,11 @@ from timeloom.tasks.tagging import TaggedFile, Tagger
 
 
 def layers_of(model: Model) -> Recurrent:
-    """The recurrent layers of a model."""
-    return model.layers if isinstance(model, LanguageModel) else model.encoder
+    """The recurrent layers of a model. Raises UsageError where it has none."""
+    layers = model.layers if isinstance(model, LanguageModel) else model.encoder
+    if layers is None:
+        raise UsageError("the model has no recurrent layer")
+    return layers
 
 
 @torch.no_grad()
@@ -35,6 +39,9 @@ def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
         if not sentence.tokens:
             raise UsageError("the text is empty")
         return list(sentence.tokens), model.word_vectors(model.encode([sentence]))[0]
+    if isinstance(model, KeytermExtractor):
+        batch = model.encode([Document(tuple(words_of(text)) or (" ",))])
+        return words_of(text), model.embedding(batch.words.data)[0]
     if model.tokenizer is None:
         raise UsageError("the model reads series of vectors, and a text came")
     numbers = model.tokenizer.encode(text)
@@ -61,6 +68,9 @@ def loss_over_file(model: Model, config: dict[str, Any], path: str | Path, count
         batch = model.encode(known[:count])
     elif isinstance(model, Classifier):
         batch = model.encode(LabelledFile(**written).read(path)[:count])
+    elif isinstance(model, KeytermExtractor):
+        documents = DocumentFile(**written).read(path)
+        batch = model.encode([one for one in documents if one.words][:count])
     else:
         numbers: list[int] = []
         for text in pieces(path):

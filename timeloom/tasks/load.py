@@ -8,13 +8,19 @@ from typing import TypeVar
 from timeloom.core import ModelError, UsageError
 from timeloom.tasks.classify import Classifier, load_classifier
 from timeloom.tasks.folder import read_model
+from timeloom.tasks.keyterms import KeytermExtractor, load_keyterm_extractor
 from timeloom.tasks.language import LanguageModel, load_language_model
 from timeloom.tasks.tagging import Tagger, load_tagger
 
-Model = Tagger | LanguageModel | Classifier
-LOADERS = {"tag": load_tagger, "language": load_language_model, "classify": load_classifier}
-MADE_BY = {Tagger: "tag", LanguageModel: "language", Classifier: "classify"}
-Kind = TypeVar("Kind", Tagger, LanguageModel, Classifier)
+Model = Tagger | LanguageModel | Classifier | KeytermExtractor
+LOADERS = {
+    "tag": load_tagger,
+    "classify": load_classifier,
+    "keyterms": load_keyterm_extractor,
+    "language": load_language_model,
+}
+MADE_BY = {Tagger: "tag", Classifier: "classify", KeytermExtractor: "keyterms", LanguageModel: "language"}
+Kind = TypeVar("Kind", Tagger, LanguageModel, Classifier, KeytermExtractor)
 
 
 def load(path: str | Path) -> Model:

@@ -222,6 +222,10 @@ class Fit:
         """Shorten the gradient as the options say; whether it was too long."""
         by_value, by_norm = self.options.clip_value, self.options.clip_norm
         clipped = False
+        whole = None
+        if self.onlooker is not None and by_value is not None:
+            gradients = [p.grad for p in self.plain_model.parameters() if p.grad is not None]
+            whole = float(torch.nn.utils.get_total_norm(gradients))
         if by_value is not None:
             gradients = [p.grad for p in self.plain_model.parameters() if p.grad is not None]
             clipped = any(bool((gradient.abs() > by_value).any()) for gradient in gradients)
@@ -233,7 +237,7 @@ class Fit:
             error_if_nonfinite=False,
         )
         assert isinstance(norm, Tensor)
-        for text in [] if self.onlooker is None else self.onlooker.after(float(norm)):
+        for text in [] if self.onlooker is None else self.onlooker.after(whole or float(norm)):
             self.watch.note(text)
         if not math.isfinite(float(norm)):
             raise self.blown_up(f"the gradient's norm became {float(norm)}")

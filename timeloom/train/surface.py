@@ -90,7 +90,7 @@ def along_weights(model: nn.Module, names: Sequence[str]) -> Tensor:
     parameters = dict(model.named_parameters())
     directions = []
     for name in names:
-        found = re.fullmatch(r"([\w.]+)\[([\d,\s]+)\]", name)
+        found = re.fullmatch(r"([\w.]+)\[(\d+(?:\s*,\s*\d+)*)\]", name)
         if found is None or found[1] not in parameters:
             raise UsageError(
                 f"there is no weight {name!r}; wanted a parameter and a place in it, as in "
@@ -105,6 +105,8 @@ def along_weights(model: nn.Module, names: Sequence[str]) -> Tensor:
         if int(sum(mark.sum() for mark in marks.values())) != 1:
             raise UsageError(f"{name} is more than one weight; {found[1]} is {tuple(parameters[found[1]].shape)}")
         directions.append(flat(list(marks.values())))
+    if len(names) != len(set(names)):
+        raise UsageError(f"the weights are the same: {names[0]}")
     return torch.stack(directions)
 
 

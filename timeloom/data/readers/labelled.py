@@ -14,6 +14,7 @@ from timeloom.data.readers.pieces import pieces
 from timeloom.data.readers.series import read_npz, read_steps
 from timeloom.data.readers.text import Lines, numbered_lines, shortened
 
+LONGEST = 1 << 30  # characters of a field in a table
 LABELLED_FORMATS = ("guess", "csv", "tsv", "jsonlines", "lines", "folder", "npz", "steps")
 
 
@@ -30,7 +31,7 @@ def read_labelled(
 
         csv, tsv    a table with a header that names `text_column` and `label_column`; or without one, the columns
                     given as numbers from 0
-        jsonlines   an object a line with these keys; the label is a string, a number, or a list of them
+        jsonlines   an object a line with these keys; the label is a string, a whole number, or a list of them
         lines       the label, a blank or a tab, the text
         folder      a folder for each label with a text in each file
         npz         NumPy arrays: x (N, T, D), y (N,) labels, and lengths (N,) where series differ in length
@@ -49,7 +50,9 @@ def read_labelled(
     found = guess(path) if format == "guess" else format
     match found:
         case "csv" | "tsv":
-            examples = table(path, "," if found == "csv" else "\t", text_column, label_column, labelled)
+            examples = table(
+                path, "," if found == "csv" else "\t", text_column, label_column, labelled, separator is not None
+            )
         case "jsonlines":
             examples = json_objects(numbered_lines(path), path, text_column, label_column, labelled)
         case "lines":
@@ -74,8 +77,14 @@ def guess(path: Path) -> str:
     return ends.get(Path(path.name.removesuffix(".gz")).suffix, "lines")
 
 
-def table(path: Path, delimiter: str, text_column: str, label_column: str, labelled: bool) -> Iterator[Example]:
-    rows = csv.reader((line + "\n" for _, line in numbered_lines(path)), delimiter=delimiter, strict=True)
+def table(
+    path: Path, delimiter: str, text_column: str, label_column: str, labelled: bool, several: bool
+) -> Iterator[Example]:
+    # In tables with tabs quotation marks are what they are.
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    lines = (line + "\n" for _, line in numbered_lines(path))
+    csv.field_size_limit(LONGEST)
+    rows = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
     try:
         first = next(rows, None)
         if first is None:
@@ -84,11 +93,11 @@ def table(path: Path, delimiter: str, text_column: str, label_column: str, label
         headless = all(name.isdigit() for name in names)
         places = [int(name) for name in names] if headless else places_of(names, first, path)
         for row in [first] if headless else []:
-            yield example_of_row(row, places, path, 1)
+            yield example_of_row(row, places, path, 1, several)
         line = rows.line_num
         for row in rows:
             if row:
-                yield example_of_row(row, places, path, line + 1)
+                yield example_of_row(row, places, path, line + 1, several)
             line = rows.line_num
     except csv.Error as error:
         raise DataError(f"is no table: {error}", path, rows.line_num) from error
@@ -107,11 +116,14 @@ def places_of(names: Sequence[str], header: Sequence[str], path: Path) -> list[i
     return [stripped.index(name) for name in names]
 
 
-def example_of_row(row: Sequence[str], places: Sequence[int], path: Path, line: int) -> Example:
+def example_of_row(row: Sequence[str], places: Sequence[int], path: Path, line: int, several: bool) -> Example:
     if max(places) >= len(row):
         raise DataError(f"{len(row)} columns, wanted {max(places) + 1} or more", path, line)
     text, *labels = (row[place] for place in places)
-    return Example(text, tuple(label.strip() for label in labels), line)
+    found = tuple(label.strip() for label in labels)
+    if "" in found and not several:
+        raise DataError("the label is empty", path, line)
+    return Example(text, found, line)
 
 
 def json_objects(lines: Lines, path: Path, text_key: str, label_key: str, labelled: bool) -> Iterator[Example]:

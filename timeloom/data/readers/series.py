@@ -20,7 +20,12 @@ SERIES = "series"  # the column that says which series a step belongs to
 def read_npz(path: Path, labelled: bool = True) -> list[Example]:
     """Series from x (N, T, D) or (N, T), labels from y (N,), and their lengths (N,) where they differ."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(
+                "is one NumPy array (.npy), wanted several by name (.npz): np.savez(path, x=..., y=...)", path
+            )
+        with file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise DataError("there is no such file.\n  Check the path.", path) from None
@@ -34,13 +39,20 @@ def read_npz(path: Path, labelled: bool = True) -> list[Example]:
     x = arrays["x"]
     if x.ndim == 2:
         x = x[..., None]
-    if x.ndim != 3 or not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
+    if (
+        x.ndim != 3
+        or 0 in x.shape[1:]
+        or not np.issubdtype(x.dtype, np.number)
+        or np.issubdtype(x.dtype, np.complexfloating)
+    ):
         raise DataError(f"x is {x.shape} of {x.dtype}, wanted numbers (N, T, D) or (N, T)", path)
     lengths = arrays.get("lengths", np.full(len(x), x.shape[1]))
     labels = arrays["y"] if labelled else np.empty((len(x), 0), str)
     for name, array in (("lengths", lengths), ("y", labels)):
-        if array.shape[:1] != (len(x),):
+        if array.shape != (len(x),) and array.size:
             raise DataError(f"{name} is {array.shape}, wanted one for each of the {len(x)} series in x", path)
+    if not np.issubdtype(lengths.dtype, np.integer):
+        raise DataError(f"lengths are of {lengths.dtype}, wanted whole numbers", path)
     found = []
     for number, (series, length) in enumerate(zip(x, lengths.tolist(), strict=True)):
         if not 1 <= length <= x.shape[1]:
@@ -60,7 +72,8 @@ def first_bad(steps: Any) -> int:
 
 def read_steps(path: Path, label_column: str, labelled: bool = True) -> list[Example]:
     """Series from a CSV table with a header: one row a step, the rows of a series one after another."""
-    rows = csv.reader((line + "\n" for _, line in numbered_lines(path)), strict=True)
+    # A step has numbers and names; quotation marks would only hide a fault in them.
+    rows = csv.reader((line + "\n" for _, line in numbered_lines(path)), quoting=csv.QUOTE_NONE)
     header = [name.strip() for name in next(rows, [])]
     for name in [SERIES, *([label_column] if labelled else [])]:
         if name not in header:
@@ -77,7 +90,9 @@ def read_steps(path: Path, label_column: str, labelled: bool = True) -> list[Exa
         line = rows.line_num
         if len(row) != len(header):
             raise DataError(f"{len(row)} columns, wanted {len(header)}", path, line)
-        name, label = row[own[0]], row[own[-1]] if labelled else ""
+        name, label = row[own[0]].strip(), row[own[-1]].strip() if labelled else ""
+        if labelled and not label:
+            raise DataError("the label is empty", path, line)
         if name in collected and (name != last or collected[name][1] != label):
             what = "another label" if name == last else "steps of another series between its own"
             raise DataError(f"series {name!r} has {what}", path, line)

@@ -48,14 +48,21 @@ def prepare(data: ClassifyData, file: LabelledFile, watch: Watch) -> Prepared:
         path = getattr(data, name)
         if path is not None:
             parts[name] = checked(file.read(path), path, watch, learned=name != "test")
-    if "valid" not in parts:
-        parts["train"], parts["valid"] = held_out(parts["train"], data.train, watch)
-    train = parts["train"]
-    labels = sorted({label for example in train for label in example.labels})
-    several = file.label_separator is not None or any(len(example.labels) != 1 for example in train)
+    whole = parts["train"]
+    uneven = [example for example in whole if len(example.labels) != 1]
+    several = file.label_separator is not None or bool(uneven)
+    if uneven and file.label_separator is None:
+        where = f", the first in line {uneven[0].line}" if uneven[0].line else ""
+        watch.note(
+            f"{len(uneven)} of the {len(whole)} examples in {data.train} have no label or several{where}, so each "
+            "label gets a probability of its own"
+        )
+    labels = sorted({label for example in whole for label in example.labels})
     if len(labels) < (1 if several else 2):
         only = f"every example has the label {labels[0]!r}" if labels else "no example has a label"
         raise DataError(f"{only}, so there is nothing to tell apart", data.train)
+    if "valid" not in parts:
+        parts["train"], parts["valid"] = held_out(parts["train"], data.train, watch)
     for name in ("valid", "test"):
         unknown = Counter(label for example in parts.get(name, ()) for label in example.labels if label not in labels)
         if unknown:
@@ -89,9 +96,16 @@ def held_out(examples: list[Example], path: str, watch: Watch) -> tuple[list[Exa
         raise DataError("has one example only, so none can be held out for validation; name a file by --valid", path)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed_of(0, 0))).tolist()
     count = max(1, len(examples) // 10)
-    watch.note(f"no --valid: {count} of the {len(examples)} examples in {path} are held out")
-    kept, out = sorted(order[count:]), sorted(order[:count])
-    return [examples[index] for index in kept], [examples[index] for index in out]
+    left = Counter(label for example in examples for label in example.labels)
+    out: set[int] = set()
+    for index in order:  # the last example of a label stays: what is never seen cannot be learned
+        if len(out) < count and all(left[label] > 1 for label in examples[index].labels):
+            out.add(index)
+            left.subtract(examples[index].labels)
+    out = out or {order[0]}
+    watch.note(f"no --valid: {len(out)} of the {len(examples)} examples in {path} are held out")
+    kept = [example for index, example in enumerate(examples) if index not in out]
+    return kept, [examples[index] for index in sorted(out)]
 
 
 def fingerprint_of(parts: dict[str, list[Example]]) -> str:

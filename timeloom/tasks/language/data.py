@@ -40,7 +40,11 @@ def learn_symbols(data: LanguageData, options: TextOptions) -> tuple[Tokenizer, 
     if data.valid is not None:
         for _ in heard(data.valid, seen):
             pass
-    return tokenizer, seen.hexdigest()
+    fingerprint = seen.hexdigest()
+    if data.test is not None:  # rather refused now than after the training
+        for _ in heard(data.test, seen):
+            pass
+    return tokenizer, fingerprint
 
 
 def heard(path: str, into: hashlib._Hash) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from timeloom.core import DataError
-from timeloom.data import EOS, pieces
+from timeloom.data import EOS, UNKNOWN, pieces
 from timeloom.tasks.language.data import Numbers
 from timeloom.tasks.language.model import LanguageModel
 
@@ -93,8 +93,9 @@ def evaluate_language_model(model: LanguageModel, path: str | Path) -> TextScore
             yield np.array([model.begin()], np.int32)
         for text in pieces(path):
             counted["characters"] += len(text)
-            counted["unknown"] += len(tokenizer.unknown(text))
-            yield np.array(tokenizer.encode(text), np.int32)
+            found = np.array(tokenizer.encode(text), np.int32)
+            counted["unknown"] += int((found == tokenizer.vocabulary.ids.get(UNKNOWN, -1)).sum())
+            yield found
 
     scores = score_pieces(model, numbers())
     if not scores.symbols:

@@ -41,6 +41,8 @@ class GenerationOptions:
             raise UsageError(f"temperature is {self.temperature}, wanted a finite number, 0 or more")
         if self.top_k is not None and self.top_k < 1:
             raise UsageError(f"top_k is {self.top_k}, wanted 1 or more")
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed is {self.seed}, wanted 0 or more, and less than 2^63")
         if not 0 < self.top_p <= 1:
             raise UsageError(f"top_p is {self.top_p}, wanted 0 < top_p ≤ 1")
 
@@ -60,6 +62,10 @@ def generate(model: LanguageModel, prompt: str = "", options: GenerationOptions 
 
 def prompt_symbols(model: LanguageModel, prompt: str) -> list[int]:
     tokenizer, silent = model.tokenizer, model.tokenizer.never_written
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the prompt is not UTF-8 (character {error.start})") from error
     if strangers := tokenizer.unknown(prompt):
         what = "character" if tokenizer.level == "char" else "word"
         known = [tokenizer.vocabulary.symbols[n] for n in range(len(tokenizer.vocabulary)) if n not in silent]
@@ -104,7 +110,7 @@ def drawn(scores: Tensor, options: GenerationOptions, generator: torch.Generator
     """A symbol drawn from log-probabilities (V,)."""
     if options.temperature == 0:
         return int(scores.argmax())
-    scores = scores / options.temperature
+    scores = (scores - scores.max()) / options.temperature
     chances, order = scores.softmax(-1).sort(descending=True, stable=True)
     if options.top_k is not None:
         chances[options.top_k :] = 0

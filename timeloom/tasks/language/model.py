@@ -30,7 +30,8 @@ class Slice:
     after: tuple[Any, ...] | None = None  # that state, once the window was read
 
     def to(self, device: torch.device | str) -> Slice:
-        return Slice(self.symbols.to(device), self.targets.to(device), self.state, self.carry)
+        state = None if self.state is None else tuple(type(p)(*(f.to(device) for f in p)) for p in self.state)
+        return Slice(self.symbols.to(device), self.targets.to(device), state, self.carry)
 
 
 class LanguageModel(nn.Module):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timeloom.data import TextOptions, Window, WindowOptions, plan_windows
+from timeloom.data import UNKNOWN, TextOptions, Window, WindowOptions, plan_windows
 from timeloom.layers import Doctor
 from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.folder import training_folder, write_model
@@ -109,25 +109,27 @@ def train_language_model(
     with opened_run(workshop, {**run, "fingerprint": fingerprint}, resume) as begun:
         torch.manual_seed(training.seed)
         learner = LanguageModel(model, tokenizer)
-        train, valid = parts(data, tokenizer, workshop, watch)
-        problem = LanguageProblem(learner, train, valid, windows, training)
-        doctor = Doctor(learner) if training.doctor else None
-        progress = fit(learner, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
-        found = replace(score_text(learner, valid), unknown=unknown_in(valid, learner))
-        test = None if data.test is None else evaluate_language_model(learner, data.test)
-        scores = {"valid": found.as_dict(), **({} if test is None else {"test": test.as_dict()})}
-        best = progress.best_epoch + 1
-        curves = training_curves(
-            progress.history, ["nats"], best, loss_in="nats per symbol", scores_in="nats per symbol"
-        )
-        config = {"task": "language", **run, "scores": scores, "epoch": best, **learner.config()}
-        write_model(out, config, learner.state_dict(), {"curves.png": as_png(curves)})
-        for file in workshop.glob("*.numbers"):  # the next start writes them anew
-            file.unlink()
+        try:
+            train, valid = parts(data, tokenizer, workshop, watch)
+            problem = LanguageProblem(learner, train, valid, windows, training)
+            doctor = Doctor(learner) if training.doctor else None
+            progress = fit(learner, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
+            found = replace(score_text(learner, valid), unknown=unknown_in(valid, learner))
+            test = None if data.test is None else evaluate_language_model(learner, data.test)
+            scores = {"valid": found.as_dict(), **({} if test is None else {"test": test.as_dict()})}
+            best = progress.best_epoch + 1
+            curves = training_curves(
+                progress.history, ["nats"], best, loss_in="nats per symbol", scores_in="nats per symbol"
+            )
+            config = {"task": "language", **run, "scores": scores, "epoch": best, **learner.config()}
+            write_model(out, config, learner.state_dict(), {"curves.png": as_png(curves)})
+        finally:
+            for file in workshop.glob("*.numbers"):  # the next start writes them anew
+                file.unlink()
     return LanguageRun(learner, progress, found, test, out)
 
 
 def unknown_in(numbers: Numbers, model: LanguageModel) -> int:
     """How many of some numbers are that of `<unk>`."""
-    unknown = model.tokenizer.vocabulary.ids.get("<unk>")
+    unknown = model.tokenizer.vocabulary.ids.get(UNKNOWN)
     return 0 if unknown is None else int((numbers == unknown).sum())
