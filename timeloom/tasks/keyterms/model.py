@@ -108,8 +108,11 @@ class KeytermExtractor(nn.Module):
         return self.output(encoded)
 
     def chain(self, words: Padded) -> Chain:
-        """All ways to mark the words."""
-        return self.dependence.chain(self.scores(words), words.lengths)
+        """All ways to mark the words. Raises ModelError where the scores are not numbers."""
+        scores = self.scores(words)
+        if not scores.isfinite().all():
+            raise ModelError("the scores are not numbers: the weights of this model are damaged")
+        return self.dependence.chain(scores, words.lengths)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over words of −log P(tags), in nats."""
@@ -132,8 +135,6 @@ class KeytermExtractor(nn.Module):
                 chosen = [full[row] for row in rows]
                 batch = self.encode([documents[n] for n in chosen]).to(self.output.weight.device)
                 chain = self.chain(batch.words)
-                if not chain.emissions.isfinite().all():
-                    raise ModelError("the scores are not numbers: the weights of this model are damaged")
                 chances = span_probabilities(chain, self.options.longest)
                 paths, _ = chain.best_path()
                 for row, number in enumerate(chosen):
