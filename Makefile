@@ -39,9 +39,10 @@ format: $(VENV)/.ready  ## bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready  ## time the fused loop against torch.nn, and the chain
+bench: $(VENV)/.ready  ## time the fused loop against torch.nn, the chain, and long sequences
 	$(BIN)/python bench/scan.py --write
 	$(BIN)/python bench/chain.py --write
+	$(BIN)/python bench/long.py --write
 
 results: $(VENV)/.ready  ## measure again what RESULTS.md says (long)
 	$(BIN)/python bench/results.py

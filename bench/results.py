@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from adding import adding
 from classify import classify
+from keyterms import keyterms
 from language import language
 from memory import memory
 from page import PAGE, write_section
@@ -24,6 +25,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "chunking": chunking,
     "outputs": outputs,
     "classify": classify,
+    "keyterms": keyterms,
     "language": language,
     "adding": adding,
     "memory": lambda: memory(RUNS / "memory"),
