@@ -46,6 +46,9 @@ def test_pairs_know_every_character() -> None:
     tokenizer = learned("bpe")
     assert tokenizer.decode(tokenizer.encode("日本 é")) == "日本 é"
     assert tokenizer.unknown("日本") == []
+    assert tokenizer.decode(tokenizer.encode("a <pad> b")) == "a <pad> b"
+    assert learned("bpe", padded=True).encode("<pad>") != [0]
+    assert "".join(tokenizer.written("Ein Wort")) == "Ein Wort"
     assert len(tokenizer.encode(TEXT)) < len(TEXT), "some pairs were learned"
 
 

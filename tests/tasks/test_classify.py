@@ -115,6 +115,7 @@ def test_scores_against_numbers_by_hand() -> None:
 
 def test_the_word_that_carried_the_label_is_named(tmp_path: Path) -> None:
     classifier = train(tmp_path).classifier
+    assert explain_label(classifier, "an unheard plot").words == ["an", "unheard", "plot"]
     why = explain_label(classifier, "The film was great!")
     assert why.words == ["the", "film", "was", "great", "!"]
     assert why.label == "+"

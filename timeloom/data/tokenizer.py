@@ -67,12 +67,19 @@ class Tokenizer:
     def __post_init__(self) -> None:
         if self.level == "bpe":
             object.__setattr__(self, "_pairs", library().Tokenizer.from_str(self.merges))
+            self._pairs.encode_special_tokens = True  # who writes <pad> in a text means these five signs
 
     def encode(self, text: str) -> list[int]:
         """The numbers of a text. What is not known has the number of `<unk>`, or is a DataError where there is none."""
         if self.level == "bpe":
             return self._pairs.encode(text.lower() if self.lowercase else text).ids
         return self.vocabulary.encode(split(text, self.level, self.lowercase, self.punctuation))
+
+    def written(self, text: str) -> list[str]:
+        """What stands in the text for each number that `encode` gives, unknown symbols as they are."""
+        if self.level == "bpe":
+            return [self.decode([number]) for number in self.encode(text)]
+        return list(split(text, self.level, self.lowercase, self.punctuation))
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that are not known, in order."""

@@ -47,7 +47,7 @@ def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
     numbers = model.tokenizer.encode(text)
     if not numbers:
         raise UsageError("the text is empty")
-    words = [model.tokenizer.decode([number]).strip(" ") or "␣" for number in numbers]
+    words = [word.strip() or "␣" for word in model.tokenizer.written(text)]
     symbols = torch.tensor([numbers])
     if isinstance(model, Classifier):
         return words, model.vectors(Padded(symbols, torch.tensor([len(numbers)])))[0]

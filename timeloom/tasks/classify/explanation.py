@@ -49,6 +49,6 @@ def explain_label(classifier: Classifier, text: str) -> Explanation:
     if classifier.pooling.kind == "attention":
         attention = classifier.pooling.attention(encoded, content.lengths)[0].detach().tolist()
     chances = scores.sigmoid() if classifier.several else scores.softmax(-1)
-    words = [classifier.tokenizer.decode([number]).strip() or "·" for number in content.data[0].tolist()]
+    words = [word.strip() or "␣" for word in classifier.tokenizer.written(text)] or ["␣"]
     influence = (gradient * vectors)[0].sum(-1).tolist()
     return Explanation(words, classifier.labels[best], float(chances[best].detach()), influence, attention)
