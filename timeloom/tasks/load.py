@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from timeloom.core import ModelError, UsageError
-from timeloom.tasks.classify import Classifier, load_classifier
+from timeloom.tasks.classify import Classifier
 from timeloom.tasks.folder import read_model
-from timeloom.tasks.keyterms import KeytermExtractor, load_keyterm_extractor
-from timeloom.tasks.language import LanguageModel, load_language_model
-from timeloom.tasks.tagging import Tagger, load_tagger
+from timeloom.tasks.keyterms import KeytermExtractor
+from timeloom.tasks.language import LanguageModel
+from timeloom.tasks.tagging import Tagger
 
-Model = Tagger | LanguageModel | Classifier | KeytermExtractor
-LOADERS = {
-    "tag": load_tagger,
-    "classify": load_classifier,
-    "keyterms": load_keyterm_extractor,
-    "language": load_language_model,
+Model = Tagger | Classifier | KeytermExtractor | LanguageModel
+Kind = TypeVar("Kind", Tagger, Classifier, KeytermExtractor, LanguageModel)
+
+# By task: what is built, and the arguments of its constructor that stand in config.json under their names.
+MODELS: dict[str, tuple[Callable[..., Model], tuple[str, ...]]] = {
+    "tag": (Tagger, ("model", "vocabulary", "features")),
+    "classify": (Classifier, ("model", "labels", "tokenizer", "features", "several")),
+    "keyterms": (KeytermExtractor, ("model", "vocabulary")),
+    "language": (LanguageModel, ("model", "tokenizer")),
 }
-MADE_BY = {Tagger: "tag", Classifier: "classify", KeytermExtractor: "keyterms", LanguageModel: "language"}
-Kind = TypeVar("Kind", Tagger, LanguageModel, Classifier, KeytermExtractor)
+DAMAGED = (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration)
 
 
 def load(path: str | Path) -> Model:
@@ -29,18 +32,24 @@ def load(path: str | Path) -> Model:
     Raises ModelError where there is no model at `path`, or where it is damaged or foreign. Nothing is unpickled.
     """
     config, weights = read_model(path)
-    loader = LOADERS.get(config["task"])
-    if loader is None:
-        raise ModelError(f"{path} is a model for the task {config['task']!r}; this version knows: {', '.join(LOADERS)}")
-    return loader(config, weights, path)
+    if config["task"] not in MODELS:
+        raise ModelError(f"{path} is a model for the task {config['task']!r}; this version knows: {', '.join(MODELS)}")
+    kind, names = MODELS[config["task"]]
+    try:
+        model = kind(**{name: config[name] for name in names})
+        model.to(next(iter(weights.values())).dtype)
+        model.load_state_dict(weights)
+    except DAMAGED as error:
+        raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
+    return model.eval()
 
 
 def load_as(kind: type[Kind], path: str | Path) -> Kind:
     """Load a saved model of one task. Raises UsageError where it is of another."""
     model = load(path)
     if not isinstance(model, kind):
+        came, wanted = (next(task for task, (made, _) in MODELS.items() if made is one) for one in (type(model), kind))
         raise UsageError(
-            f"{path} is a model for the task {MADE_BY[type(model)]!r}, wanted one for {MADE_BY[kind]!r}; "
-            f"timeloom train {MADE_BY[kind]} makes one"
+            f"{path} is a model for the task {came!r}, wanted one for {wanted!r}; timeloom train {wanted} makes one"
         )
     return model

@@ -3,7 +3,7 @@
 from timeloom.tasks.classify.data import ClassifyData
 from timeloom.tasks.classify.evaluation import LabelScores, evaluate_classifier, score_classifier
 from timeloom.tasks.classify.explanation import Explanation, explain_label
-from timeloom.tasks.classify.model import Classifier, load_classifier
+from timeloom.tasks.classify.model import Classifier
 from timeloom.tasks.classify.options import CLASSIFY_TEXT, CLASSIFY_TRAINING, ClassifierOptions, LabelledFile
 from timeloom.tasks.classify.training import ClassifierRun, train_classifier
 
@@ -19,7 +19,6 @@ __all__ = [
     "LabelledFile",
     "evaluate_classifier",
     "explain_label",
-    "load_classifier",
     "score_classifier",
     "train_classifier",
 ]

@@ -181,15 +181,3 @@ class Classifier(nn.Module):
         if self.several:
             return tuple(label for label, chance in zip(self.labels, chances.tolist(), strict=True) if chance > 0.5)
         return (self.labels[int(chances.argmax())],)
-
-
-def load_classifier(config: dict[str, Any], weights: dict[str, Tensor], path: object) -> Classifier:
-    """Build the classifier a model folder describes."""
-    try:
-        names = ("model", "labels", "tokenizer", "features", "several")
-        classifier = Classifier(**{name: config[name] for name in names})
-        classifier.to(next(iter(weights.values())).dtype)
-        classifier.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration) as error:
-        raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
-    return classifier.eval()

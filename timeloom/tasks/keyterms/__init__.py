@@ -1,7 +1,7 @@
 """Key terms: which words of a document say what it is about."""
 
 from timeloom.tasks.keyterms.evaluation import KeytermScores, evaluate_keyterm_extractor, f1_of_first, score_extractor
-from timeloom.tasks.keyterms.model import Extracted, KeytermExtractor, load_keyterm_extractor
+from timeloom.tasks.keyterms.model import Extracted, KeytermExtractor
 from timeloom.tasks.keyterms.options import KEYTERM_TRAINING, DocumentFile, KeytermOptions
 from timeloom.tasks.keyterms.training import KeytermData, KeytermRun, train_keyterm_extractor
 
@@ -16,7 +16,6 @@ __all__ = [
     "KeytermScores",
     "evaluate_keyterm_extractor",
     "f1_of_first",
-    "load_keyterm_extractor",
     "score_extractor",
     "train_keyterm_extractor",
 ]

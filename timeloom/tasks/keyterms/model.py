@@ -144,14 +144,3 @@ class KeytermExtractor(nn.Module):
         finally:
             self.train(was_training)
         return found
-
-
-def load_keyterm_extractor(config: dict[str, Any], weights: dict[str, Tensor], path: object) -> KeytermExtractor:
-    """Build the extractor a model folder describes."""
-    try:
-        extractor = KeytermExtractor(config["model"], config["vocabulary"])
-        extractor.to(next(iter(weights.values())).dtype)
-        extractor.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration) as error:
-        raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
-    return extractor.eval()

@@ -3,7 +3,7 @@
 from timeloom.tasks.language.data import LanguageData
 from timeloom.tasks.language.evaluation import TextScores, evaluate_language_model, score_text
 from timeloom.tasks.language.generation import GenerationOptions, generate
-from timeloom.tasks.language.model import LanguageModel, load_language_model
+from timeloom.tasks.language.model import LanguageModel
 from timeloom.tasks.language.options import LANGUAGE_TEXT, LANGUAGE_TRAINING, LanguageOptions
 from timeloom.tasks.language.training import LanguageRun, train_language_model
 
@@ -18,7 +18,6 @@ __all__ = [
     "TextScores",
     "evaluate_language_model",
     "generate",
-    "load_language_model",
     "score_text",
     "train_language_model",
 ]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from timeloom.cells import CELLS
-from timeloom.core import ModelError, UsageError
+from timeloom.core import UsageError
 from timeloom.data import EOS, Tokenizer
 from timeloom.layers import Recurrent, detached, large_cross_entropy
 from timeloom.tasks.language.options import LanguageOptions
@@ -168,14 +168,3 @@ def make_cell(model: LanguageOptions) -> Any:
         raise UsageError(
             f"cell_options are {model.cell_options}, which the cell {model.cell} does not take: {error}"
         ) from error
-
-
-def load_language_model(config: dict[str, Any], weights: dict[str, Tensor], path: object) -> LanguageModel:
-    """Build the language model a model folder describes."""
-    try:
-        model = LanguageModel(config["model"], config["tokenizer"])
-        model.to(next(iter(weights.values())).dtype)
-        model.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration) as error:
-        raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
-    return model.eval()

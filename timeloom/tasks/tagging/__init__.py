@@ -3,7 +3,7 @@
 from timeloom.tasks.tagging.data import TaggingData
 from timeloom.tasks.tagging.evaluation import TaggingScores, evaluate_tagger, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
-from timeloom.tasks.tagging.model import Tagger, load_tagger
+from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.tagged import Tagged
 from timeloom.tasks.tagging.training import TaggingRun, train_tagger
@@ -17,7 +17,6 @@ __all__ = [
     "TaggingRun",
     "TaggingScores",
     "evaluate_tagger",
-    "load_tagger",
     "score_tagger",
     "train_tagger",
 ]

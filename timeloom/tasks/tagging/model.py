@@ -272,14 +272,3 @@ def dependence_of(model: TaggerOptions, tags: Sequence[str]) -> ChainOutput | No
             factors = torch.tensor([model.type_costs.get(kind, 1.0) for kind in types])
             outside = tags.index("O") if "O" in tags else None
             return StructuredSVM(len(tags), rules, outside, model.cost_missed, model.cost_invented, factors)
-
-
-def load_tagger(config: dict[str, Any], weights: dict[str, Tensor], path: object) -> Tagger:
-    """Build the tagger a model folder describes."""
-    try:
-        tagger = Tagger(config["model"], config["vocabulary"], config["features"])
-        tagger.to(next(iter(weights.values())).dtype)
-        tagger.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration) as error:
-        raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
-    return tagger.eval()
