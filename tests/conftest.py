@@ -17,7 +17,7 @@ settings.register_profile("timeloom", deadline=None)
 settings.load_profile("timeloom")
 
 # Tests run in two processes side by side (`make test`), each of which has one core to itself; so have its children.
-# Hundreds of kernels are built there, and quickly. tests/scan/test_fused.py, and `make bench` before it times, have
+# Hundreds of kernels are built there, and quickly. tests/scan/test_fused.py, the demo, and `make bench` before it times, have
 # them as they are shipped.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"

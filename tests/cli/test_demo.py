@@ -7,7 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from timeloom.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def kernels_as_they_are_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other tests have them built quickly; a whole training is quicker with quick ones."""
+    monkeypatch.delenv("TIMELOOM_CXXFLAGS", raising=False)
 
 
 def test_the_demo_tells_departure_from_destination(tmp_path: Path) -> None:
