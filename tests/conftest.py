@@ -17,8 +17,8 @@ settings.register_profile("timeloom", deadline=None)
 settings.load_profile("timeloom")
 
 # Tests run in two processes side by side (`make test`), each of which has one core to itself; so have its children.
-# Hundreds of kernels are built there, and quickly. tests/scan/test_fused.py, the demo, and `make bench` before it times, have
-# them as they are shipped.
+# Hundreds of kernels are built there, and quickly. tests/scan/test_fused.py, the demo's tests, and `make bench` before
+# it times, have them as they are shipped.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("TIMELOOM_CXXFLAGS", "-O0")
