@@ -68,6 +68,15 @@ def test_it_learns_from_other_symbols(tmp_path: Path, level: Any) -> None:
     assert train(tmp_path, text=text, training={"epochs": 40}).valid.accuracy == 100.0
 
 
+def test_a_cell_with_options_of_its_own(tmp_path: Path) -> None:
+    model = replace(SMALL, cell="scrn", cell_options={"context_size": 3}, bidirectional=False)
+    run = train(tmp_path, model=model, training={"epochs": 1})
+    assert run.classifier.encoder.output_size == 11
+    assert load_as(Classifier, tmp_path / "m").options.cell_options == {"context_size": 3}
+    with pytest.raises(UsageError, match="which the cell scrn does not take"):
+        train(tmp_path, name="n", model=replace(model, cell_options={"kontext": 3}))
+
+
 def test_alone_as_in_company(tmp_path: Path) -> None:
     classifier = train(tmp_path, training={"epochs": 1}).classifier.double()
     texts = [*(line[2:] for line in REVIEWS), "", "great", "unheard of words " * 9]

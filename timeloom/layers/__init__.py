@@ -1,5 +1,6 @@
 """What turns cells into layers."""
 
+from timeloom.layers.by_name import cell_named
 from timeloom.layers.describe import describe, references
 from timeloom.layers.doctor import Doctor
 from timeloom.layers.drop_in import GRU, LSTM, RNN
@@ -62,6 +63,7 @@ __all__ = [
     "Recurrent",
     "RecurrentSpeller",
     "Speller",
+    "cell_named",
     "describe",
     "detached",
     "large_cross_entropy",

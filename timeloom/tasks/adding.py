@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from timeloom.cells import CELLS
 from timeloom.core import UsageError
-from timeloom.layers import Recurrent
+from timeloom.layers import Recurrent, cell_named
 
 
 def adding_batch(batch_size: int, T: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -31,9 +30,7 @@ class Adder(nn.Module):
 
     def __init__(self, cell: str, hidden_size: int):
         super().__init__()
-        if cell not in CELLS:
-            raise UsageError(f"there is no cell {cell!r}; there are: {', '.join(CELLS)}")
-        self.layer = Recurrent(CELLS[cell](2, hidden_size))
+        self.layer = Recurrent(cell_named(cell, 2, hidden_size, {}))
         self.read_out = nn.Linear(self.layer.output_size, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from timeloom.cells import CELLS
 from timeloom.core import ModelError, Padded, ShapeError, UsageError
 from timeloom.data import UNKNOWN, Example, Tokenizer, evaluation_batches
-from timeloom.layers import Pooling, Recurrent
+from timeloom.layers import Pooling, Recurrent, cell_named
 from timeloom.tasks.classify.options import ClassifierOptions
 
 
@@ -69,7 +68,7 @@ class Classifier(nn.Module):
         # What series are measured by; texts have no use for them.
         self.mean, self.deviation = nn.Buffer(torch.zeros(features)), nn.Buffer(torch.ones(features))
         self.encoder = Recurrent(
-            CELLS[model.cell](width, model.hidden_size),
+            cell_named(model.cell, width, model.hidden_size, model.cell_options),
             model.num_layers,
             model.bidirectional,
             model.dropout,

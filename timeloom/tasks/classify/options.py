@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from timeloom.cells import CellName
 from timeloom.core import UsageError
@@ -51,6 +51,7 @@ class ClassifierOptions:
 
     Args:
         cell: The recurrence that reads the text; `timeloom cells` says what they are.
+        cell_options: What the cell takes besides, as in {"context_size": 40} for scrn.
         hidden_size: Units of the recurrence, in each direction.
         num_layers: Recurrent layers, one on another.
         bidirectional: Read from both ends.
@@ -62,6 +63,7 @@ class ClassifierOptions:
     """
 
     cell: CellName = "lstm"
+    cell_options: dict[str, Any] = field(default_factory=dict)
     hidden_size: int = 128
     num_layers: int = 1
     bidirectional: bool = True

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from timeloom.cells import CELLS
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
 from timeloom.data import UNKNOWN, Chunk, Document, Term, Vocabulary, chunks, evaluation_batches
-from timeloom.layers import Pooling, Recurrent
+from timeloom.layers import Pooling, Recurrent, cell_named
 from timeloom.structured import CRF, tag_rules
 from timeloom.tasks.keyterms.options import KeytermOptions
 from timeloom.tasks.keyterms.spans import TAGS, ranked_terms, span_probabilities, tags_of
@@ -70,7 +69,7 @@ class KeytermExtractor(nn.Module):
         self.register_buffer("counts", None, persistent=False)
         self.encoder, width = None, model.embedding_size
         if model.num_layers:
-            cell = CELLS[model.cell](model.embedding_size, model.hidden_size)
+            cell = cell_named(model.cell, model.embedding_size, model.hidden_size, model.cell_options)
             self.encoder = Recurrent(cell, model.num_layers, bidirectional=True, dropout=model.dropout)
             width = self.encoder.output_size
         self.pooling = Pooling("attention", width) if model.extraction == "attention" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from timeloom.cells import CellName
 from timeloom.core import UsageError
@@ -43,6 +43,7 @@ class KeytermOptions:
         extraction: tags marks the words by a conditional random field over the encoder. attention pools the whole
             document by attention, and asks of each word, beside that, whether it belongs to a key term.
         cell: The recurrence that reads the document; `timeloom cells` says what they are.
+        cell_options: What the cell takes besides, as in {"context_size": 40} for scrn.
         hidden_size: Units of the recurrence, in each direction.
         num_layers: Recurrent layers; 0 looks at each word by itself.
         embedding_size: Numbers that stand for a word.
@@ -55,6 +56,7 @@ class KeytermOptions:
 
     extraction: Literal["tags", "attention"] = "tags"
     cell: CellName = "lstm"
+    cell_options: dict[str, Any] = field(default_factory=dict)
     hidden_size: int = 128
     num_layers: int = 1
     embedding_size: int = 128

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from timeloom.cells import CELLS
 from timeloom.core import UsageError
 from timeloom.data import EOS, Tokenizer
-from timeloom.layers import Recurrent, detached, large_cross_entropy
+from timeloom.layers import Recurrent, cell_named, detached, large_cross_entropy
 from timeloom.tasks.language.options import LanguageOptions
 
 NOTHING = -100  # a target that counts for nothing
@@ -62,7 +61,7 @@ class LanguageModel(nn.Module):
         reach = math.sqrt(3 / model.embedding_size)  # vectors of length 1, whatever their size
         nn.init.uniform_(self.embedding.weight, -reach, reach)
         self.layers = Recurrent(
-            make_cell(model),
+            cell_named(model.cell, model.embedding_size, model.hidden_size, model.cell_options),
             model.num_layers,
             dropout=0.0 if model.locked else model.dropout,
             locked_dropout=model.dropout if model.locked else 0.0,
@@ -158,13 +157,3 @@ class LanguageModel(nn.Module):
             return self.tokenizer.vocabulary.ids[EOS]
         ends = self.tokenizer.encode("\n") if not self.tokenizer.unknown("\n") else []
         return ends[0] if len(ends) == 1 else None
-
-
-def make_cell(model: LanguageOptions) -> Any:
-    """The first layer's cell. Raises UsageError for options that it does not take."""
-    try:
-        return CELLS[model.cell](model.embedding_size, model.hidden_size, **model.cell_options)
-    except TypeError as error:
-        raise UsageError(
-            f"cell_options are {model.cell_options}, which the cell {model.cell} does not take: {error}"
-        ) from error

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from timeloom.cells import CELLS
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
 from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag
-from timeloom.layers import Pooling, Recurrent
+from timeloom.layers import Pooling, Recurrent, cell_named
 from timeloom.structured import (
     CRF,
     ChainOutput,
@@ -73,7 +72,7 @@ class Tagger(nn.Module):
             [len(symbols) for symbols in self.features],
         )
         self.encoder = Recurrent(
-            CELLS[model.cell](self.word_vectors.output_size, model.hidden_size),
+            cell_named(model.cell, self.word_vectors.output_size, model.hidden_size, model.cell_options),
             model.num_layers,
             model.bidirectional,
             dropout=model.dropout,

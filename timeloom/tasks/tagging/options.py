@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from timeloom.cells import CellName
 from timeloom.core import UsageError
@@ -19,6 +19,7 @@ class TaggerOptions:
 
     Args:
         cell: The recurrence that reads the sentence; `timeloom cells` says what they are.
+        cell_options: What the cell takes besides, as in {"context_size": 40} for scrn.
         hidden_size: Units of the recurrence, in each direction.
         num_layers: Recurrent layers, one on another.
         bidirectional: Read the sentence from both ends.
@@ -49,6 +50,7 @@ class TaggerOptions:
     """
 
     cell: CellName = "lstm"
+    cell_options: dict[str, Any] = field(default_factory=dict)
     hidden_size: int = 200
     num_layers: int = 1
     bidirectional: bool = True
