@@ -72,6 +72,11 @@ def test_gates(models: Path, tmp_path: Path, task: str, capsys: pytest.CaptureFi
         (["gradients", "--cells=elmo"], "there is no cell 'elmo'"),
         (["lattice", "{language}", "the"], "is a model for the task 'language', wanted one for 'tag'"),
         (["nothing"], "there is no picture 'nothing'"),
+        (["surface", "--out=nowhere/s.png"], "there is no folder nowhere for the picture"),
+        (["surface", "--out", "nowhere/s.png"], "there is no folder nowhere for the picture"),
+        (["surface", "--clip_norm=-1"], "clip_norm is -1.0, wanted more than 0"),
+        (["surface", "--file=x"], "--file and --weights are for a --model"),
+        (["gradients", "--clip_norm=-5"], "clip_norm is -5.0, wanted more than 0"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 
 from timeloom.cli import look_tags, look_training
 from timeloom.core import UsageError
@@ -28,6 +30,9 @@ def run(argv: Sequence[str]) -> int:
         return 0 if argv else 2
     if argv[0] not in PICTURES:
         raise UsageError(f"there is no picture {argv[0]!r}; there are: {', '.join(PICTURES)}")
+    for out in [word.partition("=")[2] or after for word, after in pairwise([*argv, ""]) if word.startswith("--out")]:
+        if not Path(out).parent.is_dir():  # rather said before the work than after it
+            raise UsageError(f"there is no folder {Path(out).parent} for the picture")
     _, draw = PICTURES[argv[0]]
     figure, out = draw(argv[1:])
     write_whole(out, as_png(figure))
