@@ -16,7 +16,8 @@ def large_cross_entropy(x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
     """The mean over rows of −log softmax(x Wᵀ + b)[target], in nats.
 
     Equal to `F.cross_entropy(F.linear(x, weight, bias), targets)`, but the scores, N · V of them, are never in memory
-    together: each block of rows goes from scores to its share of the gradients while it is in the cache.
+    together: each block of rows goes from scores to its share of the gradients while it is in the cache. Off the CPU,
+    and under autocast, it is that very call.
 
     Args:
         x: (N, H), N > 0.

@@ -42,8 +42,7 @@ def scan_in_memory(
         bytes   as long segments as the budget allows
 
     What is not kept is computed again, once, on the way back: the same numbers, and what stays in the cache may well
-    make up for the time. A budget
-    is for all that is kept of one cell, beside its input and its output. x is (T, B, I).
+    make up for the time. A budget is for all that is kept of one cell, beside its input and its output. x is (T, B, I).
 
     Source: Chen et al. 2016, arXiv:1604.06174; Gruslys et al. 2016, arXiv:1606.03401, whose dynamic program keeps
     states of one level, too, where the budget is above √T of them.
