@@ -26,8 +26,8 @@ class Doctor:
 
     What it notices: a gradient a hundred times as long as is usual (explosion); a gradient by the input of a recurrent
     layer that has died away on the way to the first third of the sequences (vanishing); units of a ReLU that were at
-    zero in every step of some sequences of a batch, and gates most of whose values are where their slope is gone. The last
-    two on the CPU only: their steps are read one after another.
+    zero in every step of some sequences of a batch, and gates most of whose values are where their slope is gone.
+    The last two on the CPU only: their steps are read one after another.
     """
 
     def __init__(self, model: nn.Module):
