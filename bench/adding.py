@@ -17,7 +17,7 @@ from timeloom.tasks.adding import AddingOptions, learn_adding, make_adder
 
 LENGTHS, SEEDS = (150, 300), (1, 2)
 CLIPPED, UNCLIPPED = ("elman", "irnn", "lstm", "gru", "clockwork"), ("elman", "irnn")
-STEPS, HIDDEN, BATCH, RATE, CLIP = 4000, 100, 16, 1e-3, 1.0
+STEPS, HIDDEN, BATCH, RATE, CLIP = 10_000, 100, 16, 1e-3, 1.0
 CONSTANT = 1 / 6
 PICTURE = ROOT / "docs" / "pictures" / "adding.png"
 
@@ -43,7 +43,7 @@ def adding() -> str:
         [
             "## The adding problem",
             "",
-            f"One layer of {HIDDEN} units, {STEPS} steps of Adam on fresh batches of {BATCH}, learning rate {RATE}, "
+            f"One layer of {HIDDEN} units, {STEPS:,} steps of Adam on fresh batches of {BATCH}, learning rate {RATE}, "
             f"every cell as it begins by itself, gradients clipped at norm {CLIP:g} or not at all. The mean squared "
             "error of the last 200 steps for each of two seeds, and the step after which the mean of 100 stays below "
             "0.02, if any. A constant answer has 0.167.",

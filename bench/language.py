@@ -21,7 +21,10 @@ from timeloom.train import Watch
 
 STEPS, TURNS = 12, 5
 
-LEARNED_BY_WORDS = ["--level=word", "--epochs=10", "--seed=1"]
+LEARNED_BY_WORDS = [
+    *("--level=word", "--epochs=12", "--seed=1", "--batch_size=20", "--schedule=linear"),
+    *("--optimizer=sgd", "--learning_rate=20", "--clip_norm=0.25"),
+]
 SHAKESPEARE = [
     *("--level=char", "--epochs=10", "--seed=1", "--window=100", "--no_tied", "--embedding_size=64"),
     *("--hidden_size=512", "--num_layers=2", "--dropout=0.4"),
@@ -30,9 +33,9 @@ SHAKESPEARE = [
 
 def language() -> str:
     """Perplexities of PTB and tiny Shakespeare."""
-    small = ["--cell=scrn", "--hidden_size=100", "--cell_options={context_size: 40}", "--num_layers=1"]
+    small = ["--cell=scrn", "--hidden_size=100", "--cell_options={context_size: 40}", "--num_layers=1", "--embedding_size=140"]
     runs = {
-        "PTB words, LSTM 2 × 200": ("ptb-lstm", [*ptb_files(), *LEARNED_BY_WORDS]),
+        "PTB words, LSTM 2 × 200": ("ptb-lstm", [*ptb_files(), *LEARNED_BY_WORDS, "--dropout=0.2"]),
         "PTB words, SCRN 100 + 40": ("ptb-scrn", [*ptb_files(), *LEARNED_BY_WORDS, *small, "--dropout=0.1"]),
         "tiny Shakespeare, characters, LSTM 2 × 512": ("shakespeare", [*shakespeare_files(), *SHAKESPEARE]),
     }

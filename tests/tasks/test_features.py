@@ -1,8 +1,7 @@
-"""What a tagger may know of a word beside the word, and what it says beside the tags."""
+"""What a tagger may know of a word beside the word, and the label it learns beside the tags."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,8 @@ import pytest
 import torch
 
 from tests.corpora import PLAIN, TWENTY, sentences, write_conll
-from timeloom.core import DataError, ModelError, RunError, UsageError
-from timeloom.data import UNKNOWN, Sentence, to_bio
-from timeloom.structured import StructuredSVM
+from timeloom.core import DataError, UsageError
+from timeloom.data import UNKNOWN, Sentence
 from timeloom.tasks import load_as
 from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingData, TaggingRun, train_tagger
 from timeloom.tasks.tagging.words import WRITTEN, how_written
@@ -191,70 +189,3 @@ def test_vectors_that_do_not_fit(tmp_path: Path) -> None:
         trained(tmp_path, corpus, vectors=str(foreign))
     with pytest.raises(UsageError, match="vectors_kept is -1"):
         TaggingData("x", vectors_kept=-1)
-
-
-def test_costs_of_types() -> None:
-    tags = ["B-day", "B-to", "I-to", "O"]
-    vocabulary = {"words": ["<pad>", UNKNOWN], "tags": tags, "characters": ["<pad>", UNKNOWN]}
-    options = replace(SMALL, output="svm", cost_missed=2.0, cost_invented=0.5, type_costs={"to": 3.0})
-    tagger = Tagger(options, vocabulary)
-    assert isinstance(tagger.dependence, StructuredSVM)
-    assert tagger.dependence.costs.tolist() == [[0, 1, 1, 2], [3, 0, 3, 6], [3, 3, 0, 6], [0.5, 0.5, 0.5, 0]]
-    with pytest.raises(UsageError, match=r"type_costs name 'city', which is no type .* there are: day, to"):
-        Tagger(replace(options, type_costs={"city": 1.0}), vocabulary)
-    with pytest.raises(UsageError, match="type_costs of to is -1"):
-        replace(options, type_costs={"to": -1.0})
-    with pytest.raises(UsageError, match="cost_missed is for the output svm; the output is crf"):
-        replace(SMALL, output="crf", cost_missed=2.0)
-
-
-@pytest.mark.parametrize("output", ["softmax", "crf", "svm"])
-def test_confidences_and_paths_are_those_of_enumeration(output) -> None:
-    torch.manual_seed(1)
-    vocabulary = {"words": ["<pad>", UNKNOWN], "tags": ["B-x", "I-x", "O"], "characters": ["<pad>", UNKNOWN]}
-    tagger = Tagger(replace(SMALL, output=output), vocabulary).double().eval()
-    for parameter in tagger.parameters():
-        torch.nn.init.normal_(parameter)
-    tokens = ["a", "b", "c"]
-    batch = tagger.encode([tokens])
-    chain = tagger.chain(tagger(batch).detach(), batch)
-    every = torch.tensor(list(itertools.product(range(3), repeat=3)))
-    chances = chain.score(every[:, None])[:, 0].softmax(0).detach()
-    (tagged,) = tagger.analyse([tokens], confidences=True, paths=27)
-    wanted: dict[tuple[str, ...], float] = {}  # the paths of softmax may break the scheme, and are repaired
-    for path, chance in zip(every.tolist(), chances.tolist(), strict=True):
-        if chance > 0:
-            tags = to_bio([tagger.tags[k] for k in path], "bio")[0]
-            wanted[tags] = wanted.get(tags, 0.0) + chance
-    assert {tuple(tags): chance for tags, chance in tagged.paths} == pytest.approx(wanted)
-    assert len(tagged.paths) < 27
-    best = every[chances.argmax()]
-    assert tagged.tags == list(to_bio([tagger.tags[k] for k in best], "bio")[0])
-    shown = [tagger.tags.index(tag) for tag in tagged.tags]
-    assert tagged.confidences == pytest.approx([float(chances[every[:, t] == k].sum()) for t, k in enumerate(shown)])
-    assert [way for way, _ in tagger.analyse([tokens], paths=1)[0].paths] == [tagged.tags]
-
-
-def test_a_model_with_damaged_weights_names_the_sentence() -> None:
-    vocabulary = {"words": ["<pad>", UNKNOWN, "Oslo"], "tags": ["O", "B-x"], "characters": ["<pad>", UNKNOWN]}
-    tagger = Tagger(replace(SMALL, output="crf"), vocabulary)
-    with torch.no_grad():
-        tagger.word_vectors.embedding.weight[2] = torch.nan
-    assert tagger.tag([["to", "Rome"]])
-    with pytest.raises(ModelError, match="scores of the sentence 'to Oslo' are not numbers"):
-        tagger.tag([["to", "Rome"], ["to", "Oslo"], ["on", "and", "on"]])
-    assert tagger.training
-    labelled = Tagger(SMALL, {**vocabulary, "labels": ["a", "b"]})
-    with torch.no_grad():
-        labelled.label_output.weight[1] = torch.nan
-    with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
-        labelled.tag([["to", "Rome"]])
-
-
-@pytest.mark.parametrize("output", ["softmax", "crf", "svm"])
-def test_a_training_that_blew_up_has_a_loss_that_says_so(tmp_path: Path, output, monkeypatch) -> None:
-    """Not an error of the chain's: the training loop knows epoch and step, and what to do."""
-    forward = Tagger.read
-    monkeypatch.setattr(Tagger, "read", lambda tagger, batch: forward(tagger, batch) * torch.nan)
-    with pytest.raises(RunError, match="the loss became nan in epoch 1, step 1"):
-        trained(tmp_path, write_conll(tmp_path / "t.conll"), replace(SMALL, output=output))
