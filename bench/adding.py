@@ -6,6 +6,7 @@ import json
 import statistics
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from page import ROOT, machine
@@ -64,14 +65,15 @@ def named(cell: str, clipped: bool) -> str:
 
 
 def learned(folder: Path, cell: str, T: int, seed: int, clipped: bool) -> tuple[list[float], float]:
-    """The losses of a run and its seconds; a run that is there already is read."""
+    """The losses of a run and its seconds; a run of the same options that is there already is read."""
     path = folder / f"{cell}-{T}-{seed}-{'clipped' if clipped else 'free'}.json"
-    if not path.exists():
-        options = AddingOptions(STEPS, T, HIDDEN, BATCH, RATE, CLIP if clipped else None, seed)
+    options = AddingOptions(STEPS, T, HIDDEN, BATCH, RATE, CLIP if clipped else None, seed)
+    run = json.loads(path.read_text()) if path.exists() else {}
+    if run.get("options") != asdict(options):
         begin = time.perf_counter()
         losses = [loss for loss, _ in learn_adding(make_adder(cell, options), options)]
-        write_whole(path, json.dumps({"losses": losses, "seconds": time.perf_counter() - begin}).encode())
-    run = json.loads(path.read_text())
+        run = {"options": asdict(options), "losses": losses, "seconds": time.perf_counter() - begin}
+        write_whole(path, json.dumps(run).encode())
     print(f"{path.stem}: {run['losses'][-1]:.4f}, {run['seconds']:.0f} s", file=sys.stderr, flush=True)
     return run["losses"], run["seconds"]
 
