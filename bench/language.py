@@ -33,10 +33,13 @@ SHAKESPEARE = [
 
 def language() -> str:
     """Perplexities of PTB and tiny Shakespeare."""
-    small = ["--cell=scrn", "--hidden_size=100", "--cell_options={context_size: 40}", "--num_layers=1", "--embedding_size=140"]
+    small = [
+        *("--cell=scrn", "--hidden_size=100", "--cell_options={context_size: 40}", "--num_layers=1"),
+        *("--embedding_size=140", "--dropout=0.1"),
+    ]
     runs = {
         "PTB words, LSTM 2 × 200": ("ptb-lstm", [*ptb_files(), *LEARNED_BY_WORDS, "--dropout=0.2"]),
-        "PTB words, SCRN 100 + 40": ("ptb-scrn", [*ptb_files(), *LEARNED_BY_WORDS, *small, "--dropout=0.1"]),
+        "PTB words, SCRN 100 + 40": ("ptb-scrn", [*ptb_files(), *LEARNED_BY_WORDS, *small]),
         "tiny Shakespeare, characters, LSTM 2 × 512": ("shakespeare", [*shakespeare_files(), *SHAKESPEARE]),
     }
     done = trained({f"language/{name}": words for name, words in runs.values()}, "language", side_by_side=1)

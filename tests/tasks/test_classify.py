@@ -13,12 +13,11 @@ import torch
 from tests.tolerances import assert_close
 from timeloom.core import DataError, ModelError, ShapeError, UsageError
 from timeloom.data import Example
-from timeloom.tasks import load_as
+from timeloom.tasks import Trained, load_as
 from timeloom.tasks.classify import (
     CLASSIFY_TEXT,
     Classifier,
     ClassifierOptions,
-    ClassifierRun,
     ClassifyData,
     LabelledFile,
     LabelScores,
@@ -44,7 +43,7 @@ class Notes(Watch):
 
 def train(
     folder: Path, lines: list[str] = REVIEWS, valid: list[str] | None = None, *, name: str = "m", **more: Any
-) -> ClassifierRun:
+) -> Trained[Classifier, LabelScores]:
     (folder / "train.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "valid.txt").write_text("\n".join(lines if valid is None else valid) + "\n", encoding="utf-8")
     data = ClassifyData(str(folder / "train.txt"), str(folder / "valid.txt"))
@@ -59,7 +58,7 @@ def test_it_learns_every_pooling(tmp_path: Path, pooling: Any) -> None:
     assert run.valid.accuracy == 100.0
     again = load_as(Classifier, tmp_path / "m")
     assert again.classify(["THE SONG was great!", "the cast was awful"]) == [("+",), ("-",)]
-    assert_close(again.probabilities(REVIEWS), run.classifier.probabilities(REVIEWS))
+    assert_close(again.probabilities(REVIEWS), run.model.probabilities(REVIEWS))
 
 
 @pytest.mark.parametrize("level", ["char", "bpe"])
@@ -71,14 +70,14 @@ def test_it_learns_from_other_symbols(tmp_path: Path, level: Any) -> None:
 def test_a_cell_with_options_of_its_own(tmp_path: Path) -> None:
     model = replace(SMALL, cell="scrn", cell_options={"context_size": 3}, bidirectional=False)
     run = train(tmp_path, model=model, training={"epochs": 1})
-    assert run.classifier.encoder.output_size == 11
+    assert run.model.encoder.output_size == 11
     assert load_as(Classifier, tmp_path / "m").options.cell_options == {"context_size": 3}
     with pytest.raises(UsageError, match="which the cell scrn does not take"):
         train(tmp_path, name="n", model=replace(model, cell_options={"kontext": 3}))
 
 
 def test_alone_as_in_company(tmp_path: Path) -> None:
-    classifier = train(tmp_path, training={"epochs": 1}).classifier.double()
+    classifier = train(tmp_path, training={"epochs": 1}).model.double()
     texts = [*(line[2:] for line in REVIEWS), "", "great", "unheard of words " * 9]
     together = classifier.probabilities(texts)
     alone = torch.cat([classifier.probabilities([text]) for text in texts])
@@ -89,8 +88,8 @@ def test_alone_as_in_company(tmp_path: Path) -> None:
 def test_several_labels(tmp_path: Path) -> None:
     lines = [f"{label} {words}" for label, words in (("a", "one"), ("b", "two"), ("a|b", "one two"), ("|", "three"))]
     run = train(tmp_path, lines * 3, file=LabelledFile(label_separator="|"), training={"epochs": 60})
-    assert run.classifier.several
-    assert run.classifier.classify(["two one", "three", "two"]) == [("a", "b"), (), ("b",)]
+    assert run.model.several
+    assert run.model.classify(["two one", "three", "two"]) == [("a", "b"), (), ("b",)]
     assert run.valid.accuracy == run.valid.micro_f1 == 100.0
 
 
@@ -106,11 +105,11 @@ def test_series_of_vectors(tmp_path: Path) -> None:
     run = train_classifier(data, SMALL, CLASSIFY_TEXT, training, tmp_path / "m")
     scores, _ = evaluate_classifier(load_as(Classifier, tmp_path / "m"), tmp_path / "walks.npz")
     assert scores.accuracy > 95
-    assert run.classifier.tokenizer is None
+    assert run.model.tokenizer is None
     with pytest.raises(ShapeError, match=r"a series is \(9, 2\), wanted \(T > 0, D=3\)"):
-        run.classifier.classify([Example(np.ones((9, 2), np.float32))])
+        run.model.classify([Example(np.ones((9, 2), np.float32))])
     with pytest.raises(UsageError, match="reads series of vectors, and a text came"):
-        run.classifier.classify(["text"])
+        run.model.classify(["text"])
 
 
 def test_scores_against_numbers_by_hand() -> None:
@@ -123,7 +122,7 @@ def test_scores_against_numbers_by_hand() -> None:
 
 
 def test_the_word_that_carried_the_label_is_named(tmp_path: Path) -> None:
-    classifier = train(tmp_path).classifier
+    classifier = train(tmp_path).model
     assert explain_label(classifier, "an unheard plot").words == ["an", "unheard", "plot"]
     why = explain_label(classifier, "The film was great!")
     assert why.words == ["the", "film", "was", "great", "!"]
@@ -134,7 +133,7 @@ def test_the_word_that_carried_the_label_is_named(tmp_path: Path) -> None:
 
 
 def test_influence_is_the_first_order_change_of_the_score(tmp_path: Path) -> None:
-    classifier = train(tmp_path, training={"epochs": 2}).classifier.double()
+    classifier = train(tmp_path, training={"epochs": 2}).model.double()
     text, step = "the film was great", 1e-6
     why = explain_label(classifier, text)
     batch = classifier.encode([Example(text)])
@@ -183,13 +182,13 @@ def test_labels_unseen_in_training_are_said_and_count_as_wrong(tmp_path: Path) -
     run = train(tmp_path, valid=[*REVIEWS, "? the plot was odd"], watch=watch)
     assert any("labels that training has not, which cannot be found: ? (1)" in note for note in watch.notes)
     assert run.valid.accuracy == pytest.approx(100 * 10 / 11)
-    scores = score_classifier(run.classifier, [Example("odd", ("?",))])
+    scores = score_classifier(run.model, [Example("odd", ("?",))])
     assert scores.unknown == {"?": 1}
     assert scores.accuracy == 0.0
 
 
 def test_weights_that_are_not_numbers_are_named(tmp_path: Path) -> None:
-    classifier = train(tmp_path, training={"epochs": 1}).classifier
+    classifier = train(tmp_path, training={"epochs": 1}).model
     with torch.no_grad():
         classifier.output.bias.fill_(torch.nan)
     with pytest.raises(ModelError, match="the weights of this model are damaged"):

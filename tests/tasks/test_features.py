@@ -12,8 +12,8 @@ import torch
 from tests.corpora import PLAIN, TWENTY, sentences, write_conll
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, Sentence
-from timeloom.tasks import load_as
-from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingData, TaggingRun, train_tagger
+from timeloom.tasks import Trained, load_as
+from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingData, TaggingScores, train_tagger
 from timeloom.tasks.tagging.words import WRITTEN, how_written
 from timeloom.train import TrainingOptions, Watch
 
@@ -41,7 +41,7 @@ def write_jsonl(path: Path, labelled: bool = True) -> Path:
 
 def trained(
     tmp_path: Path, path: Path, options: TaggerOptions = SMALL, training: TrainingOptions = QUICK, **more: object
-) -> tuple[TaggingRun, list[str]]:
+) -> tuple[Trained[Tagger, TaggingScores], list[str]]:
     watch = Listening()
     file = more.pop("file", TaggedFile())
     assert isinstance(file, TaggedFile)
@@ -77,9 +77,9 @@ def test_without_labels_there_are_none(tmp_path: Path) -> None:
     labelled = write_jsonl(tmp_path / "t.jsonl")
     once = replace(QUICK, epochs=1)
     run, notes = trained(tmp_path, labelled, replace(SMALL, sentence_labels=False), once)
-    assert run.tagger.labels == ()
+    assert run.model.labels == ()
     assert notes == []
-    assert run.tagger.analyse([["Oslo"]])[0].label is None
+    assert run.model.analyse([["Oslo"]])[0].label is None
     assert run.valid.labelled == 0
     assert "label_accuracy" not in run.valid.as_dict()
 
@@ -151,7 +151,7 @@ def test_vectors_begin_the_embedding_and_are_counted(tmp_path: Path) -> None:
     vectors = write_vectors(tmp_path / "v.txt", ["Oslo", "rome", "Mars", "Pluto", "to"])
     frozen = replace(QUICK, epochs=1, learning_rate=1e-12)
     run, notes = trained(tmp_path, corpus, training=frozen, vectors=str(vectors), vectors_kept=3)
-    words, weight = run.tagger.words, run.tagger.word_vectors.embedding.weight
+    words, weight = run.model.words, run.model.word_vectors.embedding.weight
     rows = {word: weight[words.ids[word]][0].item() for word in ("Oslo", "Rome", "Mars", "to")}
     assert rows == pytest.approx({"Oslo": 1.0, "Rome": 2.0, "Mars": 3.0, "to": 5.0})
     assert "Pluto" not in words
@@ -168,7 +168,7 @@ def test_rare_words_with_a_vector_are_known_and_counted(tmp_path: Path) -> None:
     run, notes = trained(
         tmp_path, corpus, training=replace(QUICK, epochs=1), vectors=str(vectors), vectors_kept=0, min_count=3
     )
-    words, counts = run.tagger.words, run.tagger.word_vectors.counts
+    words, counts = run.model.words, run.model.word_vectors.counts
     assert counts is not None
     assert "aunt" in words  # seen twice
     assert "thanks" not in words  # seen once

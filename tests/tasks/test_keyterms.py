@@ -17,13 +17,13 @@ from timeloom.cli.main import main
 from timeloom.core import DataError, ModelError
 from timeloom.data import Document, read_documents
 from timeloom.structured import tag_rules
-from timeloom.tasks import load_as
+from timeloom.tasks import Trained, load_as
 from timeloom.tasks.keyterms import (
     DocumentFile,
     KeytermData,
     KeytermExtractor,
     KeytermOptions,
-    KeytermRun,
+    KeytermScores,
     f1_of_first,
     train_keyterm_extractor,
 )
@@ -96,7 +96,9 @@ def written(folder: Path, documents: list[dict[str, Any]] = DOCUMENTS, name: str
     return path
 
 
-def train(folder: Path, model: KeytermOptions = SMALL, name: str = "m", epochs: int = 25) -> KeytermRun:
+def train(
+    folder: Path, model: KeytermOptions = SMALL, name: str = "m", epochs: int = 25
+) -> Trained[KeytermExtractor, KeytermScores]:
     path = str(written(folder))
     training = TrainingOptions(epochs=epochs, batch_size=4, learning_rate=0.02, keep="last")
     return train_keyterm_extractor(KeytermData(path, path), model, training, folder / name)
@@ -113,7 +115,7 @@ def test_it_learns_what_a_term_looks_like(tmp_path: Path, extraction: Any) -> No
 
 
 def test_alone_as_in_company_and_without_words(tmp_path: Path) -> None:
-    extractor = train(tmp_path, epochs=2).extractor.double()
+    extractor = train(tmp_path, epochs=2).model.double()
     documents = [
         Document(words("the neural chain")),
         Document(()),
@@ -128,7 +130,7 @@ def test_alone_as_in_company_and_without_words(tmp_path: Path) -> None:
 
 
 def test_no_layer_looks_at_each_word_by_itself(tmp_path: Path) -> None:
-    assert train(tmp_path, replace(SMALL, num_layers=0), epochs=2).extractor.encoder is None
+    assert train(tmp_path, replace(SMALL, num_layers=0), epochs=2).model.encoder is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_terms_that_stand_nowhere_are_refused(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_numbers_are_named(tmp_path: Path) -> None:
-    extractor = train(tmp_path, epochs=1).extractor
+    extractor = train(tmp_path, epochs=1).model
     with torch.no_grad():
         extractor.output.bias.fill_(torch.nan)
     with pytest.raises(ModelError, match="the weights of this model are damaged"):

@@ -15,14 +15,14 @@ from torch import Tensor
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import TextOptions, WindowOptions, learn_tokenizer
-from timeloom.tasks import load
+from timeloom.tasks import Trained, load
 from timeloom.tasks.language import (
     LANGUAGE_TEXT,
     GenerationOptions,
     LanguageData,
     LanguageModel,
     LanguageOptions,
-    LanguageRun,
+    TextScores,
     evaluate_language_model,
     generate,
     score_text,
@@ -151,7 +151,7 @@ def train(
     model: LanguageOptions = SMALL,
     windows: WindowOptions | None = None,
     **more: Any,
-) -> LanguageRun:
+) -> Trained[LanguageModel, TextScores]:
     (folder / "text.txt").write_text(text, encoding="utf-8")
     options = TrainingOptions(**{"epochs": 3, "batch_size": 4, "learning_rate": 0.02, **more.pop("training", {})})
     data = LanguageData(str(folder / "text.txt"))

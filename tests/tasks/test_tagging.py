@@ -203,7 +203,7 @@ def test_a_final_model_learns_from_the_validation_sentences_too(tmp_path: Path) 
     data = TaggingData(str(train), valid=str(valid), train_on_valid=True)
     run = train_tagger(data, SMALL, replace(QUICK, keep="last"), tmp_path / "m")
     assert run.progress.best_epoch == QUICK.epochs - 1
-    assert "thanks" in run.tagger.words  # which only the second file has
+    assert "thanks" in run.model.words  # which only the second file has
     assert run.valid.chunks.overall.f1 == 100
     with pytest.raises(UsageError, match="give keep=last"):
         train_tagger(data, SMALL, QUICK, tmp_path / "n")

@@ -13,7 +13,7 @@ from typing import Any
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
 from timeloom.data import TextOptions, WindowOptions
-from timeloom.tasks import classify, keyterms, language, tagging
+from timeloom.tasks import Trained, classify, keyterms, language, tagging
 from timeloom.tasks.folder import run_options, training_folder
 from timeloom.tasks.runs import RUN, recall_run
 from timeloom.train import Interrupted, NotesWatch, Progress, TerminalWatch, TrainingOptions
@@ -109,7 +109,7 @@ def kept_epoch(progress: Progress) -> str:
     return f"epoch {progress.best_epoch + 1} of {len(progress.history)} is kept"
 
 
-def tell_tagger(result: tagging.TaggingRun, options: dict[str, Any]) -> str:
+def tell_tagger(result: Trained[tagging.Tagger, tagging.TaggingScores], options: dict[str, Any]) -> str:
     row = result.progress.history[result.progress.best_epoch]
     labels = f", labels {row['label_accuracy']:.2f} %," if "label_accuracy" in row else ""
     learned = ", which it has learned, too" if options["data"].train_on_valid else ""
@@ -120,7 +120,7 @@ def tell_tagger(result: tagging.TaggingRun, options: dict[str, Any]) -> str:
     return line if result.test is None else f"{result.test.report()}\n{line}"
 
 
-def tell_classifier(result: classify.ClassifierRun, options: dict[str, Any]) -> str:
+def tell_classifier(result: Trained[classify.Classifier, classify.LabelScores], options: dict[str, Any]) -> str:
     line = (
         f"{kept_epoch(result.progress)}: {result.valid.accuracy:.2f} % right on the validation data; "
         f"{result.progress.seconds:.0f} s of training"
@@ -128,7 +128,9 @@ def tell_classifier(result: classify.ClassifierRun, options: dict[str, Any]) -> 
     return line if result.test is None else f"{result.test.report()}\n{line}"
 
 
-def tell_keyterm_extractor(result: keyterms.KeytermRun, options: dict[str, Any]) -> str:
+def tell_keyterm_extractor(
+    result: Trained[keyterms.KeytermExtractor, keyterms.KeytermScores], options: dict[str, Any]
+) -> str:
     line = (
         f"{kept_epoch(result.progress)}: F1 of the best 10 terms {result.valid.f1_at[10]:.2f} on the validation data; "
         f"{result.progress.seconds:.0f} s of training"
@@ -136,7 +138,7 @@ def tell_keyterm_extractor(result: keyterms.KeytermRun, options: dict[str, Any])
     return line if result.test is None else f"{result.test.report()}\n{line}"
 
 
-def tell_language_model(result: language.LanguageRun, options: dict[str, Any]) -> str:
+def tell_language_model(result: Trained[language.LanguageModel, language.TextScores], options: dict[str, Any]) -> str:
     steps, seconds = result.progress.steps, result.progress.seconds
     line = f"{kept_epoch(result.progress)}; {steps} steps in {seconds:.0f} s of training"
     tests = [] if result.test is None else [f"test: {result.test.report()}"]

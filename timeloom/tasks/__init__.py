@@ -25,6 +25,7 @@ from timeloom.tasks.language import (
 )
 from timeloom.tasks.load import load, load_as
 from timeloom.tasks.tagging import Tagger, TaggerOptions, TaggingData, evaluate_tagger, train_tagger
+from timeloom.tasks.training import Trained
 
 __all__ = [
     "Classifier",
@@ -39,6 +40,7 @@ __all__ = [
     "Tagger",
     "TaggerOptions",
     "TaggingData",
+    "Trained",
     "evaluate_classifier",
     "evaluate_keyterm_extractor",
     "evaluate_language_model",

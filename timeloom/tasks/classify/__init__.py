@@ -5,14 +5,13 @@ from timeloom.tasks.classify.evaluation import LabelScores, evaluate_classifier,
 from timeloom.tasks.classify.explanation import Explanation, explain_label
 from timeloom.tasks.classify.model import Classifier
 from timeloom.tasks.classify.options import CLASSIFY_TEXT, CLASSIFY_TRAINING, ClassifierOptions, LabelledFile
-from timeloom.tasks.classify.training import ClassifierRun, train_classifier
+from timeloom.tasks.classify.training import train_classifier
 
 __all__ = [
     "CLASSIFY_TEXT",
     "CLASSIFY_TRAINING",
     "Classifier",
     "ClassifierOptions",
-    "ClassifierRun",
     "ClassifyData",
     "Explanation",
     "LabelScores",

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from timeloom.data import Example, TextOptions, epoch_batches, learn_tokenizer
-from timeloom.layers import Doctor
-from timeloom.pictures import as_png, training_curves
 from timeloom.tasks.classify.data import ClassifyData, Prepared, prepare, steps_of
 from timeloom.tasks.classify.evaluation import LabelScores, score_classifier
 from timeloom.tasks.classify.model import Batch, Classifier
 from timeloom.tasks.classify.options import ClassifierOptions, LabelledFile
-from timeloom.tasks.folder import training_folder, write_model
-from timeloom.tasks.runs import check_folders, opened_run
-from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
-
-
-@dataclass(frozen=True)
-class ClassifierRun:
-    """What training a classifier gave."""
-
-    classifier: Classifier
-    progress: Progress
-    valid: LabelScores
-    test: LabelScores | None
-    folder: Path
+from timeloom.tasks.training import Trained, TrainingRun
+from timeloom.train import Problem, TrainingOptions, Watch
 
 
 class ClassifyProblem(Problem):
@@ -63,32 +48,24 @@ def train_classifier(
     resume: bool = False,
     overwrite: bool = False,
     watch: Watch | None = None,
-) -> ClassifierRun:
+) -> Trained[Classifier, LabelScores]:
     """Train a classifier and save it as the folder `out`; checkpoints and logs lie beside it, in `out`.training.
 
     Raises DataError where a file cannot be read, UsageError where the options contradict each other, the files or an
     earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
     """
-    out, watch, file = Path(out), watch or Watch(), file or LabelledFile()
-    workshop = training_folder(out)
-    check_folders(out, workshop, resume, overwrite)
-    prepared = prepare(data, file, watch)
+    watch, file = watch or Watch(), file or LabelledFile()
     sections = {"data": data, "file": file, "text": text, "model": model, "training": training}
-    run = {name: asdict(section) for name, section in sections.items()}
-    with opened_run(workshop, {**run, "fingerprint": prepared.fingerprint}, resume) as begun:
-        torch.manual_seed(training.seed)
+    run = TrainingRun("classify", out, sections, resume=resume, overwrite=overwrite, watch=watch)
+    prepared = prepare(data, file, watch)
+    with run.opened(prepared.fingerprint):
         classifier = begin(model, text, prepared)
         problem = ClassifyProblem(classifier, prepared.parts["train"], prepared.parts["valid"], training)
-        doctor = Doctor(classifier) if training.doctor else None
-        progress = fit(classifier, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
+        progress = run.learn(classifier, problem)
         valid = score_classifier(classifier, prepared.parts["valid"])
         test = score_classifier(classifier, prepared.parts["test"]) if "test" in prepared.parts else None
-        scores = {"valid": valid.as_dict(), **({} if test is None else {"test": test.as_dict()})}
-        best = progress.best_epoch + 1
-        curves = training_curves(progress.history, ["accuracy", "f1"], best, loss_in="nats per example")
-        config = {"task": "classify", **run, "scores": scores, "epoch": best, **classifier.config()}
-        write_model(out, config, classifier.state_dict(), {"curves.png": as_png(curves)})
-    return ClassifierRun(classifier, progress, valid, test, out)
+        curves = ["accuracy", "f1"]
+        return run.deliver(classifier, classifier.config(), progress, valid, test, curves, loss_in="nats per example")
 
 
 def begin(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Classifier:

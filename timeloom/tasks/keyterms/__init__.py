@@ -3,7 +3,7 @@
 from timeloom.tasks.keyterms.evaluation import KeytermScores, evaluate_keyterm_extractor, f1_of_first, score_extractor
 from timeloom.tasks.keyterms.model import Extracted, KeytermExtractor
 from timeloom.tasks.keyterms.options import KEYTERM_TRAINING, DocumentFile, KeytermOptions
-from timeloom.tasks.keyterms.training import KeytermData, KeytermRun, train_keyterm_extractor
+from timeloom.tasks.keyterms.training import KeytermData, train_keyterm_extractor
 
 __all__ = [
     "KEYTERM_TRAINING",
@@ -12,7 +12,6 @@ __all__ = [
     "KeytermData",
     "KeytermExtractor",
     "KeytermOptions",
-    "KeytermRun",
     "KeytermScores",
     "evaluate_keyterm_extractor",
     "f1_of_first",

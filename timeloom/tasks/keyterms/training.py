@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from timeloom.core import DataError
 from timeloom.data import Document, Vocabulary, epoch_batches
-from timeloom.layers import Doctor
-from timeloom.pictures import as_png, training_curves
-from timeloom.tasks.folder import training_folder, write_model
 from timeloom.tasks.keyterms.evaluation import KeytermScores, score_extractor
 from timeloom.tasks.keyterms.model import Batch, KeytermExtractor
 from timeloom.tasks.keyterms.options import DocumentFile, KeytermOptions
 from timeloom.tasks.keyterms.spans import occurrences
-from timeloom.tasks.runs import check_folders, opened_run
-from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
+from timeloom.tasks.training import Trained, TrainingRun
+from timeloom.train import Problem, TrainingOptions, Watch
 
 
 @dataclass(frozen=True)
@@ -36,17 +33,6 @@ class KeytermData:
     train: str
     valid: str | None = None
     test: str | None = None
-
-
-@dataclass(frozen=True)
-class KeytermRun:
-    """What training an extractor gave."""
-
-    extractor: KeytermExtractor
-    progress: Progress
-    valid: KeytermScores
-    test: KeytermScores | None
-    folder: Path
 
 
 class KeytermProblem(Problem):
@@ -85,35 +71,26 @@ def train_keyterm_extractor(
     resume: bool = False,
     overwrite: bool = False,
     watch: Watch | None = None,
-) -> KeytermRun:
+) -> Trained[KeytermExtractor, KeytermScores]:
     """Train an extractor and save it as the folder `out`; checkpoints and logs lie beside it, in `out`.training.
 
     Raises DataError where a file cannot be read, UsageError where the options contradict each other, the files or an
     earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
     """
-    out, watch, file = Path(out), watch or Watch(), file or DocumentFile()
-    workshop = training_folder(out)
-    check_folders(out, workshop, resume, overwrite)
-    parts = read_parts(data, file, watch)
+    watch, file = watch or Watch(), file or DocumentFile()
     sections = {"data": data, "file": file, "model": model, "training": training}
-    run = {name: asdict(section) for name, section in sections.items()}
+    run = TrainingRun("keyterms", out, sections, resume=resume, overwrite=overwrite, watch=watch)
+    parts = read_parts(data, file, watch)
     content = repr([(one.words, one.terms) for name in ("train", "valid") for one in parts[name]]).encode()
-    with opened_run(workshop, {**run, "fingerprint": hashlib.sha256(content).hexdigest()}, resume) as begun:
-        torch.manual_seed(training.seed)
+    with run.opened(hashlib.sha256(content).hexdigest()):
         seen = Counter(word.lower() for document in parts["train"] for word in document.words)
         extractor = KeytermExtractor(model, Vocabulary.build(seen.elements(), model.min_count).symbols)
         extractor.counts = torch.tensor([float(seen[word]) for word in extractor.words.symbols])
-        problem = KeytermProblem(extractor, parts["train"], parts["valid"], training)
-        doctor = Doctor(extractor) if training.doctor else None
-        progress = fit(extractor, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
+        progress = run.learn(extractor, KeytermProblem(extractor, parts["train"], parts["valid"], training))
         valid = score_extractor(extractor, parts["valid"])
         test = score_extractor(extractor, parts["test"]) if "test" in parts else None
-        scores = {"valid": valid.as_dict(), **({} if test is None else {"test": test.as_dict()})}
-        best = progress.best_epoch + 1
-        curves = training_curves(progress.history, ["f1_at_5", "f1_at_10", "span_f1"], best)
-        config = {"task": "keyterms", **run, "scores": scores, "epoch": best, **extractor.config()}
-        write_model(out, config, extractor.state_dict(), {"curves.png": as_png(curves)})
-    return KeytermRun(extractor, progress, valid, test, out)
+        curves = ["f1_at_5", "f1_at_10", "span_f1"]
+        return run.deliver(extractor, extractor.config(), progress, valid, test, curves)
 
 
 def read_parts(data: KeytermData, file: DocumentFile, watch: Watch) -> dict[str, list[Document]]:

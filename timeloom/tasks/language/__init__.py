@@ -5,7 +5,7 @@ from timeloom.tasks.language.evaluation import TextScores, evaluate_language_mod
 from timeloom.tasks.language.generation import GenerationOptions, generate
 from timeloom.tasks.language.model import LanguageModel
 from timeloom.tasks.language.options import LANGUAGE_TEXT, LANGUAGE_TRAINING, LanguageOptions
-from timeloom.tasks.language.training import LanguageRun, train_language_model
+from timeloom.tasks.language.training import train_language_model
 
 __all__ = [
     "LANGUAGE_TEXT",
@@ -14,7 +14,6 @@ __all__ = [
     "LanguageData",
     "LanguageModel",
     "LanguageOptions",
-    "LanguageRun",
     "TextScores",
     "evaluate_language_model",
     "generate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,12 @@ import torch
 from torch import Tensor
 
 from timeloom.data import UNKNOWN, TextOptions, Window, WindowOptions, plan_windows
-from timeloom.layers import Doctor
-from timeloom.pictures import as_png, training_curves
-from timeloom.tasks.folder import training_folder, write_model
 from timeloom.tasks.language.data import LanguageData, Numbers, learn_symbols, parts
 from timeloom.tasks.language.evaluation import TextScores, evaluate_language_model, score_text
 from timeloom.tasks.language.model import NOTHING, LanguageModel, Slice
 from timeloom.tasks.language.options import LanguageOptions
-from timeloom.tasks.runs import check_folders, opened_run
-from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
-
-
-@dataclass(frozen=True)
-class LanguageRun:
-    """What training a language model gave."""
-
-    model: LanguageModel
-    progress: Progress
-    valid: TextScores
-    test: TextScores | None
-    folder: Path
+from timeloom.tasks.training import Trained, TrainingRun
+from timeloom.train import Problem, TrainingOptions, Watch
 
 
 class LanguageProblem(Problem):
@@ -94,39 +80,28 @@ def train_language_model(
     resume: bool = False,
     overwrite: bool = False,
     watch: Watch | None = None,
-) -> LanguageRun:
+) -> Trained[LanguageModel, TextScores]:
     """Train a language model and save it as the folder `out`; checkpoints and logs lie beside it, in `out`.training.
 
     Raises DataError where a file cannot be read, UsageError where the options contradict each other, the files or an
     earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
     """
-    out, watch = Path(out), watch or Watch()
-    workshop = training_folder(out)
-    check_folders(out, workshop, resume, overwrite)
-    tokenizer, fingerprint = learn_symbols(data, text)
+    watch = watch or Watch()
     sections = {"data": data, "text": text, "model": model, "windows": windows, "training": training}
-    run = {name: asdict(section) for name, section in sections.items()}
-    with opened_run(workshop, {**run, "fingerprint": fingerprint}, resume) as begun:
-        torch.manual_seed(training.seed)
+    run = TrainingRun("language", out, sections, resume=resume, overwrite=overwrite, watch=watch)
+    tokenizer, fingerprint = learn_symbols(data, text)
+    with run.opened(fingerprint):
         learner = LanguageModel(model, tokenizer)
         try:
-            train, valid = parts(data, tokenizer, workshop, watch)
-            problem = LanguageProblem(learner, train, valid, windows, training)
-            doctor = Doctor(learner) if training.doctor else None
-            progress = fit(learner, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
+            train, valid = parts(data, tokenizer, run.workshop, watch)
+            progress = run.learn(learner, LanguageProblem(learner, train, valid, windows, training))
             found = replace(score_text(learner, valid), unknown=unknown_in(valid, learner))
-            test = None if data.test is None else evaluate_language_model(learner, data.test)
-            scores = {"valid": found.as_dict(), **({} if test is None else {"test": test.as_dict()})}
-            best = progress.best_epoch + 1
-            curves = training_curves(
-                progress.history, ["nats"], best, loss_in="nats per symbol", scores_in="nats per symbol"
-            )
-            config = {"task": "language", **run, "scores": scores, "epoch": best, **learner.config()}
-            write_model(out, config, learner.state_dict(), {"curves.png": as_png(curves)})
         finally:
-            for file in workshop.glob("*.numbers"):  # the next start writes them anew
+            for file in run.workshop.glob("*.numbers"):  # the next start writes them anew
                 file.unlink()
-    return LanguageRun(learner, progress, found, test, out)
+        test = None if data.test is None else evaluate_language_model(learner, data.test)
+        axes = {"loss_in": "nats per symbol", "scores_in": "nats per symbol"}
+        return run.deliver(learner, learner.config(), progress, found, test, ["nats"], **axes)
 
 
 def unknown_in(numbers: Numbers, model: LanguageModel) -> int:

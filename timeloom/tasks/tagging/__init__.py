@@ -6,7 +6,7 @@ from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.tagged import Tagged
-from timeloom.tasks.tagging.training import TaggingRun, train_tagger
+from timeloom.tasks.tagging.training import train_tagger
 
 __all__ = [
     "Tagged",
@@ -14,7 +14,6 @@ __all__ = [
     "Tagger",
     "TaggerOptions",
     "TaggingData",
-    "TaggingRun",
     "TaggingScores",
     "evaluate_tagger",
     "score_tagger",

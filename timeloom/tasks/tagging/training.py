@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from timeloom.core import UsageError
 from timeloom.data import Sentence, epoch_batches
-from timeloom.layers import Doctor
-from timeloom.pictures import as_png, training_curves
 from timeloom.structured import HMMHybrid
-from timeloom.tasks.folder import training_folder, write_model
-from timeloom.tasks.runs import check_folders, opened_run
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.data import Prepared, TaggingData, prepare
 from timeloom.tasks.tagging.evaluation import TaggingScores, notes_about_unknown, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
-from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
-
-
-@dataclass(frozen=True)
-class TaggingRun:
-    """What training a tagger gave."""
-
-    tagger: Tagger
-    progress: Progress
-    valid: TaggingScores
-    test: TaggingScores | None
-    folder: Path
+from timeloom.tasks.training import Trained, TrainingRun
+from timeloom.train import Problem, TrainingOptions, Watch
 
 
 class TaggingProblem(Problem):
@@ -74,26 +58,28 @@ def train_tagger(
     resume: bool = False,
     overwrite: bool = False,
     watch: Watch | None = None,
-) -> TaggingRun:
+) -> Trained[Tagger, TaggingScores]:
     """Train a tagger and save it as the folder `out`; checkpoints and logs lie beside it, in `out`.training.
 
     Raises DataError where a file cannot be read, UsageError where the options contradict each other, the files or an
     earlier run, RunError where training blows up or a file cannot be written, Interrupted after Ctrl-C.
     """
-    out, watch, file = Path(out), watch or Watch(), file or TaggedFile()
+    watch, file = watch or Watch(), file or TaggedFile()
     if data.train_on_valid and training.keep != "last":
         raise UsageError("train_on_valid leaves nothing to pick the best epoch by; give keep=last with it")
-    workshop = training_folder(out)
-    check_folders(out, workshop, resume, overwrite)
+    sections = {"data": data, "file": file, "model": model, "training": training}
+    run = TrainingRun("tag", out, sections, resume=resume, overwrite=overwrite, watch=watch)
     prepared = prepare(data, file, model, watch)
-    run = {"data": asdict(data), "file": asdict(file), "model": asdict(model), "training": asdict(training)}
-    with opened_run(workshop, {**run, "fingerprint": prepared.fingerprint}, resume) as begun:
-        torch.manual_seed(training.seed)
+    parts = prepared.parts
+    with run.opened(prepared.fingerprint):
         tagger = begin(model, prepared)
-        problem = TaggingProblem(tagger, prepared.parts["train"], prepared.parts["valid"], training)
-        doctor = Doctor(tagger) if training.doctor else None
-        progress = fit(tagger, problem, training, workshop, run=begun, resume=resume, watch=watch, onlooker=doctor)
-        return finish(out, run, tagger, progress, prepared.parts, watch)
+        progress = run.learn(tagger, TaggingProblem(tagger, parts["train"], parts["valid"], training))
+        valid = score_tagger(tagger, parts["valid"])
+        test = score_tagger(tagger, parts["test"]) if "test" in parts else None
+        for note in [] if test is None else notes_about_unknown(test, str(data.test)):
+            watch.note(note)
+        curves = ["f1", "accuracy", "label_accuracy"]
+        return run.deliver(tagger, tagger.config(), progress, valid, test, curves)
 
 
 def begin(options: TaggerOptions, prepared: Prepared) -> Tagger:
@@ -107,19 +93,3 @@ def begin(options: TaggerOptions, prepared: Prepared) -> Tagger:
     if isinstance(tagger.dependence, HMMHybrid):
         tagger.dependence.count([tagger.tag_ids(sentence.tags or ()) for sentence in prepared.parts["train"]])
     return tagger
-
-
-def finish(
-    out: Path, run: dict[str, Any], tagger: Tagger, progress: Progress, parts: dict[str, list[Sentence]], watch: Watch
-) -> TaggingRun:
-    """Score the trained tagger and write its folder."""
-    valid = score_tagger(tagger, parts["valid"])
-    test = score_tagger(tagger, parts["test"]) if "test" in parts else None
-    for note in [] if test is None else notes_about_unknown(test, run["data"]["test"]):
-        watch.note(note)
-    scores = {"valid": valid.as_dict()} if test is None else {"valid": valid.as_dict(), "test": test.as_dict()}
-    shown = [name for name in ("f1", "accuracy", "label_accuracy") if name in progress.history[0]]
-    curves = training_curves(progress.history, shown, progress.best_epoch + 1)
-    config = {"task": "tag", **run, "scores": scores, "epoch": progress.best_epoch + 1, **tagger.config()}
-    write_model(out, config, tagger.state_dict(), {"curves.png": as_png(curves)})
-    return TaggingRun(tagger, progress, valid, test, out)
