@@ -22,12 +22,12 @@ from timeloom.train import Watch
 STEPS, TURNS = 12, 5
 
 LEARNED_BY_WORDS = [
-    *("--level=word", "--epochs=12", "--seed=1", "--batch_size=20", "--schedule=linear"),
+    *("--level=word", "--epochs=10", "--seed=1", "--batch_size=20", "--schedule=linear"),
     *("--optimizer=sgd", "--learning_rate=20", "--clip_norm=0.25"),
 ]
 SHAKESPEARE = [
-    *("--level=char", "--epochs=10", "--seed=1", "--window=100", "--no_tied", "--embedding_size=64"),
-    *("--hidden_size=512", "--num_layers=2", "--dropout=0.4"),
+    *("--level=char", "--epochs=12", "--seed=1", "--window=50", "--no_tied", "--embedding_size=64"),
+    *("--hidden_size=512", "--num_layers=2", "--dropout=0.35"),
 ]
 
 

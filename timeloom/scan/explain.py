@@ -44,7 +44,7 @@ def explain(cell: Cell, dtype: torch.dtype = torch.float32, *, dump: bool = Fals
         ("after the loop, over all steps at once", p.read_out),
         ("saved for the way back", p.saved),
         ("before the way back, over all steps at once", p.before_backward),
-        ("in the loop back", p.backward),
+        ("in the loop back", [*p.backward, *p.totals]),
         ("after the loop back, over all steps at once", p.after),
     ):
         rows = words.rows(nodes, values_only=title.startswith("saved"))

@@ -142,7 +142,10 @@ class Fused:
             else:
                 arrays[name] = saved[name] if name in saved else by_name[name]
         initial = [gradient.new_empty(gradient.shape) for gradient in grad_last]
+        totals = {node: x.new_empty(shape(node)) for node in self.back.totals}
+        arrays |= {str(node): total for node, total in totals.items()}
         self.call("back", self.back, flat, arrays, rows, (grad_last, initial), reverse)
+        flat |= totals
         self.lay(flat, arrays, self.back, rows, reverse)
         run_nodes(self.after(wanted), flat, t.rows, rows.count)
         grad_x = None

@@ -9,8 +9,10 @@ from torch import fx
 from timeloom.scan import ops
 from timeloom.scan.allowed import width_of
 from timeloom.scan.plan import Plan
-from timeloom.scan.render.frame import Kernel, State, Writer
+from timeloom.scan.render.frame import TOTALS, Kernel, State, Writer
 from timeloom.scan.schedule import Place, schedule
+
+ALIGNED = 16  # numbers of a cache line
 
 
 @dataclass
@@ -25,6 +27,9 @@ class Loop:
     outputs: list[tuple[fx.Node, Place]] = field(default_factory=list)
     staged: list[fx.Node] = field(default_factory=list)  # products of inputs that the loop does itself, block by block
     states: list[State] = field(default_factory=list)  # or their gradients
+    totals: dict[fx.Node, int] = field(
+        default_factory=dict
+    )  # sums over all rows: the column of the scratch each begins at
     kernel: Kernel = field(init=False)
 
     def reads(self, nodes: list[fx.Node], among: set[fx.Node]) -> None:
@@ -107,6 +112,11 @@ def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:
     for node in [*plan.inputs_of(plan.after), t.grad_x]:
         if node in inside or node in t.grad_state:
             loop.fills(node)
-    order = schedule(plan.backward, loop.memory, loop.outputs)
-    loop.kernel = Writer("back", order, loop.arrays, loop.states, back=True).kernel()
+    width = 0
+    for node in plan.totals:
+        loop.totals[node] = width
+        width += -(-width_of(node) // ALIGNED) * ALIGNED
+    gathered = [(node.all_input_nodes[0], Place(TOTALS, 2 * width, "total", at)) for node, at in loop.totals.items()]
+    order = schedule(plan.backward, loop.memory, loop.outputs, gathered)
+    loop.kernel = Writer("back", order, loop.arrays, loop.states, back=True, totals=loop.totals, room=width).kernel()
     return loop

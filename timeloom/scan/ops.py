@@ -122,6 +122,11 @@ def shape(node: fx.Node) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, torch.Tensor) else ()
 
 
+def is_total(node: fx.Node) -> bool:
+    """Whether it is a sum over all rows of the batch, as (rows, width) → one row."""
+    return ROW_SUMS.get(node.target) == "sum" and not node.kwargs and list(node.args[1]) == [0]  # type: ignore[arg-type]
+
+
 def is_mask(node: fx.Node) -> bool:
     value = node.meta.get("val")
     return isinstance(value, torch.Tensor) and value.dtype == torch.bool

@@ -30,6 +30,7 @@ class Plan:
     saved: list[fx.Node] = field(default_factory=list)  # of the forward loop's values, kept for the way back
     before_backward: list[fx.Node] = field(default_factory=list)
     backward: list[fx.Node] = field(default_factory=list)  # in the backward loop
+    totals: list[fx.Node] = field(default_factory=list)  # sums over all rows of what that loop computes, gathered in it
     after: list[fx.Node] = field(default_factory=list)  # gradients that do not feed back, over all steps
 
     def inputs_of(self, nodes: Iterable[fx.Node]) -> list[fx.Node]:
@@ -75,9 +76,10 @@ def plan(trace: Trace) -> Plan:
     reaches_carried = reached_from(back, carried)
     products = [n for n in back if n.target in ops.PRODUCTS and n not in beyond]
     early = {n for n in back if n not in reaches_carried and n not in beyond}
-    result.before_backward = [n for n in back if n in ancestors([p for p in products if p in early], early)]
-    taken = set(result.before_backward)
     feeding = ancestors(list(trace.grad_initial), set(back))
+    before = ancestors([p for p in products if p in early and p in feeding], early)
+    result.before_backward = [n for n in back if n in before]
+    taken = set(result.before_backward)
     later = {n for n in products if n not in feeding and n not in taken}
     later |= reached_from(back, later)
     result.after = [n for n in nodes if n in derived or (n in backward and (n in beyond or n in later))]
@@ -90,6 +92,9 @@ def plan(trace: Trace) -> Plan:
         if node not in beyond:
             check(node)
     keep_for_the_way_back(result)
+    inside = set(result.backward)
+    result.totals = [node for node in result.after if ops.is_total(node) and node.all_input_nodes[0] in inside]
+    result.after = [node for node in result.after if node not in result.totals]
     return result
 
 

@@ -6,7 +6,7 @@ sweep has written to memory, a product may multiply; what the product gave, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 from typing import Literal
@@ -28,12 +28,12 @@ class Place:
 
     In an array with a row for each step of each sequence; in an array of states, `before` the step or `after` it; in
     `scratch`, with a row for each sequence; `staged`, in scratch with a row for each step of a block and each sequence;
-    or in a state's gradient, `carried` here or to the `next` step.
+    in a state's gradient, `carried` here or to the `next` step; or in a thread's `total`, to which each row is added.
     """
 
     name: str
     width: int
-    kind: Literal["array", "before", "after", "scratch", "staged", "carried", "next"] = "array"
+    kind: Literal["array", "before", "after", "scratch", "staged", "carried", "next", "total"] = "array"
     offset: int = 0
 
 
@@ -67,8 +67,13 @@ class Schedule:
     apart: set[fx.Node]  # put together in memory, by an earlier sweep than the first that can read them
 
 
-def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[tuple[fx.Node, Place]]) -> Schedule:
-    """Order `nodes`, which read what is in `memory` and parameters, so that `outputs` get written.
+def schedule(
+    nodes: list[fx.Node],
+    memory: dict[fx.Node, Place],
+    outputs: list[tuple[fx.Node, Place]],
+    totals: Sequence[tuple[fx.Node, Place]] = (),
+) -> Schedule:
+    """Order `nodes`, which read what is in `memory` and parameters: `outputs` get written, `totals` gathered.
 
     Raises NotFusable for an operation that is none of those in `timeloom.scan.ops`.
     """
@@ -91,6 +96,9 @@ def schedule(nodes: list[fx.Node], memory: dict[fx.Node, Place], outputs: list[t
                 continue  # the product itself writes there
         for part_of, piece in pieces_of(node, place):
             sweeps[stage.get(node, max(sweeps)) - (node in apart)].stores.append((part_of, piece))
+    for node, place in totals:
+        for part_of, piece in pieces_of(node, place):
+            sweeps[stage[node] - (node in apart)].stores.append((part_of, piece))
 
     def keep(node: fx.Node) -> Place:
         """Have `node` lie in memory."""

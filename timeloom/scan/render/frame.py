@@ -12,6 +12,8 @@ from timeloom.scan.ops import shape
 from timeloom.scan.render.sweep import sweep_text
 from timeloom.scan.schedule import Place, Product, Schedule, Sweep
 
+TOTALS = "totals"
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -45,6 +47,8 @@ class Writer:
     states: list[State]  # or, in a back loop, their gradients
     back: bool
     staged: list[fx.Node] = field(default_factory=list)  # products of inputs, done for a block of steps at a time
+    totals: dict[fx.Node, int] = field(default_factory=dict)  # sums over all rows: each one's first column of `room`
+    room: int = 0
     vectors: dict[fx.Node, str] = field(default_factory=dict)
     matrices: dict[fx.Node, str] = field(default_factory=dict)
 
@@ -83,7 +87,12 @@ class Writer:
             *self.entry(),
             "",
         ]
-        return Kernel("\n".join(parts), list(self.arrays), list(self.vectors), list(self.matrices))
+        return Kernel("\n".join(parts), self.names, list(self.vectors), list(self.matrices))
+
+    @property
+    def names(self) -> list[str]:
+        """What has a pointer of its own from the caller, but for parameters."""
+        return [*self.arrays, *map(str, self.totals)]
 
     def memory(self) -> list[str]:
         """The struct with every array, parameter and scratch of the loop."""
@@ -92,11 +101,14 @@ class Writer:
             (f"real* {name};", f"{'states (B + rows' if name in of_states else '(rows'}, {width})")
             for name, width in self.arrays.items()
         ]
+        members += [(f"real* {node};", f"({width_of(node)})") for node in self.totals]
         members += [(f"const real* {name};", f"({shape_words(node)})") for node, name in self.vectors.items()]
         members += [(f"weights {name};", f"({shape_words(node)})") for node, name in self.matrices.items()]
         members += [(f"real* {place.name};", f"(B, {place.width})") for place in self.schedule.scratch]
         members += [(f"real* {node};", f"(steps of a block, B, {shape(node)[1]})") for node in self.staged]
         members += [(f"real* {state.name}[2];", f"(B, {state.width})") for state in self.carried]
+        if self.totals:
+            members.append((f"real* {TOTALS};", f"(threads, 2, {self.room})  of a block of steps, of all before it"))
         return ["struct memory {", *(f"    {text}  // {note}" for text, note in members), "};"]
 
     def work(self) -> int:
@@ -107,7 +119,7 @@ class Writer:
 
     def entry(self) -> list[str]:
         """The function that Python calls."""
-        A, V, M = len(self.arrays), len(self.vectors), len(self.matrices)
+        A, V, M = len(self.names), len(self.vectors), len(self.matrices)
         scratch = [place.width for place in self.schedule.scratch]
         scratch += [state.width for state in self.carried for _ in range(2)]
         sizes = [shape(node) for node in self.matrices]
@@ -120,11 +132,13 @@ class Writer:
         given += [f"own.take(b->B * {place.width})" for place in self.schedule.scratch]
         given += [f"own.take(ahead * {shape(node)[1]})" for node in self.staged]
         given += [f"{{own.take(b->B * {s.width}), own.take(b->B * {s.width})}}" for s in self.carried]
+        given += [f"own.take(threads * {2 * self.room})"] if self.totals else []
         room = " + ".join(
             [f"b->B * {sum(scratch)}" if scratch else "0"]
             + [f"ahead * {shape(node)[1]}" for node in self.staged]
             + [f"(b->once ? 0 : packed_size({N}, {K}))" for K, N in sizes]
-            + [f"{len(scratch) + len(self.staged) + len(sizes)} * lanes"]
+            + ([f"threads * {2 * self.room}"] if self.totals else [])
+            + [f"{len(scratch) + len(self.staged) + len(sizes) + bool(self.totals)} * lanes"]
         )
         packs = [f"        m.{name}.pack(thread, threads);" for name in self.matrices.values()]
         begin, end = self.ends(A + V + M)
@@ -154,7 +168,12 @@ class Writer:
             *(f"            {line}" for line in end),
             "        }",
             "    };",
-            f"    over_time(*b, {str(self.back).lower()}, how, *from, pack, begin, ahead_of, one, end);",
+            *self.gathering(),
+            f"    over_time(*b, {str(self.back).lower()}, how, *from, pack, begin, ahead_of, one, settle, end);",
+            *(
+                f"    collect(m.{TOTALS} + {self.room + at}, threads, {2 * self.room}, {width_of(node)}, m.{node});"
+                for node, at in self.totals.items()
+            ),
             "    return 0;",
             "} catch (const std::bad_alloc&) {",
             "    return 1;",
@@ -178,6 +197,16 @@ class Writer:
                 begin.append(f"for (real* part : m.{name}) copy_row(part + s * {width}, {came}, {width});")
                 end.append(f"copy_row({goes}, m.{name}[steps & 1] + s * {width}, {width});")
         return begin, end
+
+    def gathering(self) -> list[str]:
+        """How a thread adds the totals of a block of steps to those of all blocks before it."""
+        if not self.totals:
+            return ["    const auto settle = [](int) {};"]
+        both = 2 * self.room
+        return [
+            f"    std::fill_n(m.{TOTALS}, threads * {both}, real(0));",
+            f"    const auto settle = [&](int thread) {{ add_block(m.{TOTALS} + thread * {both}, {self.room}); }};",
+        ]
 
     @property
     def carried(self) -> list[State]:
@@ -204,7 +233,9 @@ class Writer:
             "staged": (place.name, "now.staged"),
             "carried": (f"{place.name}[now.turn]", "now.sequence"),
             "next": (f"{place.name}[now.turn ^ 1]", "now.sequence"),
+            "total": (place.name, "now.thread"),
         }[place.kind]
+        row = "" if place.kind == "total" else row
         at = f"({first} + {row})" if row else first
         return f"m.{name} + {at} * {place.width}" + (f" + {place.offset}" if place.offset else "")
 

@@ -71,6 +71,7 @@ struct moment {
     long sequence;       // in memory with a row for each sequence
     long staged;         // in memory with a row for each sequence and each step of a block
     long rows;
+    long thread;
     int turn;  // which of the two gradients of a state is read; the other is written
 };
 
@@ -164,11 +165,11 @@ inline long steps_of_a_block(const batch& b, teamwork how) {
     return std::max(1L, std::min(b.T, up(96, std::max(1L, rows))));
 }
 
-// Calls begin(sequences), then, block by block, stage(block, portion) and step(moment, portion) for each of its moments,
-// and in the end end(sequences): through time (or, in a `back` loop, the other way), on a team.
-template <class Pack, class Begin, class Stage, class Step, class End>
+// Calls begin(sequences), then, block by block, stage(block, portion), step(moment, portion) for each of its moments and
+// settle(thread), and in the end end(sequences): through time (or, in a `back` loop, the other way), on a team.
+template <class Pack, class Begin, class Stage, class Step, class Settle, class End>
 void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack pack, Begin begin, Stage stage, Step step,
-               End end) {
+               Settle settle, End end) {
     barrier packed, door;
     const long most = steps_of_a_block(b, how);
     std::vector<block> blocks(how.threads, block(most));
@@ -193,7 +194,7 @@ void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack p
                 const long rows = std::min(b.active(t), mine.to) - mine.from;
                 const long early = b.boundary(t) + mine.from, late = b.boundary(t + 1) + mine.from;
                 some.steps.push_back({b.start(t) + mine.from, b.reverse ? late : early, b.reverse ? early : late,
-                                      mine.from, slot * b.B + mine.from, rows, int((from + i) & 1)});
+                                      mine.from, slot * b.B + mine.from, rows, thread, int((from + i) & 1)});
             }
             for (long slot = 0; slot < count; ++slot) {
                 const moment& now = some.steps[down ? count - 1 - slot : slot];
@@ -205,9 +206,20 @@ void over_time(const batch& b, bool back, teamwork how, const pool& from, Pack p
             stage(some, columns);
             columns.meet();
             for (const moment& now : some.steps) step(now, columns);
+            settle(thread);
         }
         if (first) end(mine);
     });
+}
+
+// Sums over all rows: a thread adds its rows of a block, then the block to all before it, so that little is rounded off.
+inline void add_block(real* block, long width) {
+    for (long j = 0; j < width; ++j) block[width + j] += block[j], block[j] = 0;
+}
+inline void collect(const real* of_thread, long threads, long stride, long width, real* out) {
+    std::fill_n(out, width, real(0));
+    for (long i = 0; i < threads; ++i)
+        for (long j = 0; j < width; ++j) out[j] += of_thread[i * stride + j];
 }
 
 inline void copy_row(real* to, const real* from, long width) { std::copy_n(from, width, to); }

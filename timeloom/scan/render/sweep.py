@@ -78,7 +78,9 @@ class Pass:
         for place, node in self.stores:
             for offset in range(0, width_of(node), self.step):
                 value = self.value(node, offset)
-                self.lines.append(f"store({self.pointer(place)} + j{plus(offset)}, {value}, n);")
+                at = f"{self.pointer(place)} + j{plus(offset)}"
+                value = f"load({at}, n) + {value}" if place.kind == "total" else value
+                self.lines.append(f"store({at}, {value}, n);")
         pad = " " * 12
         body = "\n".join(f"{pad}    {line}" for line in self.lines)
         rows = "\n".join(f"{pad}{line}" for line in self.row_lines)
