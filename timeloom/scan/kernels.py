@@ -115,7 +115,7 @@ def back_loop(plan: Plan, fields: tuple[str, ...]) -> Loop:
     width = 0
     for node in plan.totals:
         loop.totals[node] = width
-        width += -(-width_of(node) // ALIGNED) * ALIGNED
+        width += -(-width_of(node.all_input_nodes[0]) // ALIGNED) * ALIGNED
     gathered = [(node.all_input_nodes[0], Place(TOTALS, 2 * width, "total", at)) for node, at in loop.totals.items()]
     order = schedule(plan.backward, loop.memory, loop.outputs, gathered)
     loop.kernel = Writer("back", order, loop.arrays, loop.states, back=True, totals=loop.totals, room=width).kernel()

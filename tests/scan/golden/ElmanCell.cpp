@@ -84,7 +84,8 @@ SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* st
             copy_row(static_cast<real*>(p[7]) + b->caller(s) * 20, m.states_h + b->last_state(s) * 20, 20);
         }
     };
-    over_time(*b, false, how, *from, pack, begin, ahead_of, one, end);
+    const auto settle = [](int) {};
+    over_time(*b, false, how, *from, pack, begin, ahead_of, one, settle, end);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
@@ -171,7 +172,8 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
             copy_row(static_cast<real*>(p[7]) + b->caller(s) * 20, m.states_h + b->last_state(s) * 20, 20);
         }
     };
-    over_time(*b, false, how, *from, pack, begin, ahead_of, one, end);
+    const auto settle = [](int) {};
+    over_time(*b, false, how, *from, pack, begin, ahead_of, one, settle, end);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
@@ -183,8 +185,10 @@ struct memory {
     real* grad_y_1;  // (rows, 20)
     real* states_h;  // states (B + rows, 20)
     real* mul_5;  // (rows, 20)
+    real* sum_1;  // (1, 20)
     weights recurrent_weight_;  // (20, 20)
     real* d_h[2];  // (B, 20)
+    real* totals;  // (threads, 2, 32)  of a block of steps, of all before it
 };
 
 void sweep_1(const memory& m, const moment& now, const portion& mine) {
@@ -194,6 +198,7 @@ void sweep_1(const memory& m, const moment& now, const portion& mine) {
             real* const d_h_row = m.d_h[now.turn] + (now.sequence + r) * 20;
             real* const states_h_after_row = m.states_h + (now.after + r) * 20;
             real* const mul_5_row = m.mul_5 + (now.row + r) * 20;
+            real* const totals_row = m.totals + now.thread * 64;
             by_columns(mine, 20, [&](long j, auto n) SCAN_LAMBDA {
                 const vec grad_y_1_at = load(grad_y_1_row + j, n);
                 const vec grad_state_1_at = load(d_h_row + j, n);
@@ -203,6 +208,7 @@ void sweep_1(const memory& m, const moment& now, const portion& mine) {
                 const vec sub_ = broadcast(real(1.0)) - mul_4_;
                 const vec mul_5_ = add_3_ * sub_;
                 store(mul_5_row + j, mul_5_, n);
+                store(totals_row + j, load(totals_row + j, n) + mul_5_, n);
             });
         }
     }
@@ -227,13 +233,15 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     using namespace back;
     const teamwork how = share_work(*b, threads, 1200);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 40 + (b->once ? 0 : packed_size(20, 20)) + 3 * lanes);
+    room own(b->B * 40 + (b->once ? 0 : packed_size(20, 20)) + threads * 64 + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
         static_cast<real*>(p[2]),
-        {{static_cast<real*>(p[3]), strides[1], strides[0]}, 20, 20, b->once ? nullptr : own.take(packed_size(20, 20))},
+        static_cast<real*>(p[3]),
+        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, b->once ? nullptr : own.take(packed_size(20, 20))},
         {own.take(b->B * 20), own.take(b->B * 20)},
+        own.take(threads * 64),
     };
     const auto pack = [&](int thread, int threads) {
         if (b->once) return;
@@ -241,7 +249,7 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     };
     const auto begin = [&](range mine) {
         for (long s = mine.from; s < mine.to; ++s) {
-            for (real* part : m.d_h) copy_row(part + s * 20, static_cast<real*>(p[4]) + b->caller(s) * 20, 20);
+            for (real* part : m.d_h) copy_row(part + s * 20, static_cast<real*>(p[5]) + b->caller(s) * 20, 20);
         }
     };
     const auto ahead_of = [&](const block& some, const portion& mine) { stage(m, some, mine); };
@@ -249,10 +257,13 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     const auto end = [&](range mine) {
         for (long s = mine.from; s < mine.to; ++s) {
             const long steps = b->length(!b->reverse ? mine.from : s);
-            copy_row(static_cast<real*>(p[5]) + b->caller(s) * 20, m.d_h[steps & 1] + s * 20, 20);
+            copy_row(static_cast<real*>(p[6]) + b->caller(s) * 20, m.d_h[steps & 1] + s * 20, 20);
         }
     };
-    over_time(*b, true, how, *from, pack, begin, ahead_of, one, end);
+    std::fill_n(m.totals, threads * 64, real(0));
+    const auto settle = [&](int thread) { add_block(m.totals + thread * 64, 32); };
+    over_time(*b, true, how, *from, pack, begin, ahead_of, one, settle, end);
+    collect(m.totals + 32, threads, 64, 20, m.sum_1);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;

@@ -107,7 +107,8 @@ SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* st
             copy_row(static_cast<real*>(p[7]) + b->caller(s) * 20, m.states_h + b->last_state(s) * 20, 20);
         }
     };
-    over_time(*b, false, how, *from, pack, begin, ahead_of, one, end);
+    const auto settle = [](int) {};
+    over_time(*b, false, how, *from, pack, begin, ahead_of, one, settle, end);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
@@ -233,7 +234,8 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
             copy_row(static_cast<real*>(p[11]) + b->caller(s) * 20, m.states_h + b->last_state(s) * 20, 20);
         }
     };
-    over_time(*b, false, how, *from, pack, begin, ahead_of, one, end);
+    const auto settle = [](int) {};
+    over_time(*b, false, how, *from, pack, begin, ahead_of, one, settle, end);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
@@ -250,10 +252,13 @@ struct memory {
     real* states_h;  // states (B + rows, 20)
     real* cat;  // (rows, 60)
     real* cat_1;  // (rows, 60)
+    real* sum_1;  // (1, 60)
+    real* sum_2;  // (1, 60)
     weights recurrent_weight_;  // (60, 20)
     real* mm_2;  // (B, 20)
     real* mul_7;  // (B, 20)
     real* d_h[2];  // (B, 20)
+    real* totals;  // (threads, 2, 128)  of a block of steps, of all before it
 };
 
 void sweep_1(const memory& m, const moment& now, const portion& mine) {
@@ -272,6 +277,12 @@ void sweep_1(const memory& m, const moment& now, const portion& mine) {
             real* const cat_1_row = m.cat_1 + (now.row + r) * 60;
             real* const cat_1_from20_row = m.cat_1 + (now.row + r) * 60 + 20;
             real* const cat_1_from40_row = m.cat_1 + (now.row + r) * 60 + 40;
+            real* const totals_row = m.totals + now.thread * 256;
+            real* const totals_from20_row = m.totals + now.thread * 256 + 20;
+            real* const totals_from40_row = m.totals + now.thread * 256 + 40;
+            real* const totals_from64_row = m.totals + now.thread * 256 + 64;
+            real* const totals_from84_row = m.totals + now.thread * 256 + 84;
+            real* const totals_from104_row = m.totals + now.thread * 256 + 104;
             real* const mul_7_row = m.mul_7 + (now.sequence + r) * 20;
             by_columns(mine, 20, [&](long j, auto n) SCAN_LAMBDA {
                 const vec grad_y_1_at = load(grad_y_1_row + j, n);
@@ -304,6 +315,12 @@ void sweep_1(const memory& m, const moment& now, const portion& mine) {
                 store(cat_1_row + j, mul_18_, n);
                 store(cat_1_from20_row + j, mul_16_, n);
                 store(cat_1_from40_row + j, mul_12_, n);
+                store(totals_row + j, load(totals_row + j, n) + mul_18_, n);
+                store(totals_from20_row + j, load(totals_from20_row + j, n) + mul_16_, n);
+                store(totals_from40_row + j, load(totals_from40_row + j, n) + mul_13_, n);
+                store(totals_from64_row + j, load(totals_from64_row + j, n) + mul_18_, n);
+                store(totals_from84_row + j, load(totals_from84_row + j, n) + mul_16_, n);
+                store(totals_from104_row + j, load(totals_from104_row + j, n) + mul_12_, n);
                 const vec mul_7_ = add_6_ * sigmoid_1_at;
                 store(mul_7_row + j, mul_7_, n);
             });
@@ -348,7 +365,7 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     using namespace back;
     const teamwork how = share_work(*b, threads, 5360);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 80 + (b->once ? 0 : packed_size(20, 60)) + 5 * lanes);
+    room own(b->B * 80 + (b->once ? 0 : packed_size(20, 60)) + threads * 256 + 6 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
@@ -358,10 +375,13 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
         static_cast<real*>(p[5]),
         static_cast<real*>(p[6]),
         static_cast<real*>(p[7]),
-        {{static_cast<real*>(p[8]), strides[1], strides[0]}, 20, 60, b->once ? nullptr : own.take(packed_size(20, 60))},
+        static_cast<real*>(p[8]),
+        static_cast<real*>(p[9]),
+        {{static_cast<real*>(p[10]), strides[1], strides[0]}, 20, 60, b->once ? nullptr : own.take(packed_size(20, 60))},
         own.take(b->B * 20),
         own.take(b->B * 20),
         {own.take(b->B * 20), own.take(b->B * 20)},
+        own.take(threads * 256),
     };
     const auto pack = [&](int thread, int threads) {
         if (b->once) return;
@@ -369,7 +389,7 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     };
     const auto begin = [&](range mine) {
         for (long s = mine.from; s < mine.to; ++s) {
-            for (real* part : m.d_h) copy_row(part + s * 20, static_cast<real*>(p[9]) + b->caller(s) * 20, 20);
+            for (real* part : m.d_h) copy_row(part + s * 20, static_cast<real*>(p[11]) + b->caller(s) * 20, 20);
         }
     };
     const auto ahead_of = [&](const block& some, const portion& mine) { stage(m, some, mine); };
@@ -377,10 +397,14 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     const auto end = [&](range mine) {
         for (long s = mine.from; s < mine.to; ++s) {
             const long steps = b->length(!b->reverse ? mine.from : s);
-            copy_row(static_cast<real*>(p[10]) + b->caller(s) * 20, m.d_h[steps & 1] + s * 20, 20);
+            copy_row(static_cast<real*>(p[12]) + b->caller(s) * 20, m.d_h[steps & 1] + s * 20, 20);
         }
     };
-    over_time(*b, true, how, *from, pack, begin, ahead_of, one, end);
+    std::fill_n(m.totals, threads * 256, real(0));
+    const auto settle = [&](int thread) { add_block(m.totals + thread * 256, 128); };
+    over_time(*b, true, how, *from, pack, begin, ahead_of, one, settle, end);
+    collect(m.totals + 128, threads, 256, 60, m.sum_1);
+    collect(m.totals + 192, threads, 256, 60, m.sum_2);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;

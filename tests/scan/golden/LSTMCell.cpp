@@ -122,7 +122,8 @@ SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* st
             copy_row(static_cast<real*>(p[9]) + b->caller(s) * 20, m.states_c[steps & 1] + s * 20, 20);
         }
     };
-    over_time(*b, false, how, *from, pack, begin, ahead_of, one, end);
+    const auto settle = [](int) {};
+    over_time(*b, false, how, *from, pack, begin, ahead_of, one, settle, end);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
@@ -266,7 +267,8 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
             copy_row(static_cast<real*>(p[15]) + b->caller(s) * 20, m.states_c + b->last_state(s) * 20, 20);
         }
     };
-    over_time(*b, false, how, *from, pack, begin, ahead_of, one, end);
+    const auto settle = [](int) {};
+    over_time(*b, false, how, *from, pack, begin, ahead_of, one, settle, end);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
@@ -283,9 +285,11 @@ struct memory {
     real* tanh_1;  // (rows, 20)
     real* states_c;  // states (B + rows, 20)
     real* cat;  // (rows, 80)
+    real* sum_1;  // (1, 80)
     weights recurrent_weight_;  // (80, 20)
     real* d_h[2];  // (B, 20)
     real* d_c[2];  // (B, 20)
+    real* totals;  // (threads, 2, 80)  of a block of steps, of all before it
 };
 
 void sweep_1(const memory& m, const moment& now, const portion& mine) {
@@ -305,6 +309,10 @@ void sweep_1(const memory& m, const moment& now, const portion& mine) {
             real* const cat_from20_row = m.cat + (now.row + r) * 80 + 20;
             real* const cat_from40_row = m.cat + (now.row + r) * 80 + 40;
             real* const cat_from60_row = m.cat + (now.row + r) * 80 + 60;
+            real* const totals_row = m.totals + now.thread * 160;
+            real* const totals_from20_row = m.totals + now.thread * 160 + 20;
+            real* const totals_from40_row = m.totals + now.thread * 160 + 40;
+            real* const totals_from60_row = m.totals + now.thread * 160 + 60;
             by_columns(mine, 20, [&](long j, auto n) SCAN_LAMBDA {
                 const vec grad_state_2_at = load(d_c_row + j, n);
                 const vec grad_y_1_at = load(grad_y_1_row + j, n);
@@ -343,6 +351,10 @@ void sweep_1(const memory& m, const moment& now, const portion& mine) {
                 const vec mul_11_ = sigmoid_2_at * sub_1_;
                 const vec mul_12_ = mul_8_ * mul_11_;
                 store(cat_from60_row + j, mul_12_, n);
+                store(totals_row + j, load(totals_row + j, n) + mul_18_, n);
+                store(totals_from20_row + j, load(totals_from20_row + j, n) + mul_22_, n);
+                store(totals_from40_row + j, load(totals_from40_row + j, n) + mul_16_, n);
+                store(totals_from60_row + j, load(totals_from60_row + j, n) + mul_12_, n);
             });
         }
     }
@@ -367,7 +379,7 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     using namespace back;
     const teamwork how = share_work(*b, threads, 6080);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 80 + (b->once ? 0 : packed_size(20, 80)) + 5 * lanes);
+    room own(b->B * 80 + (b->once ? 0 : packed_size(20, 80)) + threads * 160 + 6 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
@@ -377,9 +389,11 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
         static_cast<real*>(p[5]),
         static_cast<real*>(p[6]),
         static_cast<real*>(p[7]),
-        {{static_cast<real*>(p[8]), strides[1], strides[0]}, 20, 80, b->once ? nullptr : own.take(packed_size(20, 80))},
+        static_cast<real*>(p[8]),
+        {{static_cast<real*>(p[9]), strides[1], strides[0]}, 20, 80, b->once ? nullptr : own.take(packed_size(20, 80))},
         {own.take(b->B * 20), own.take(b->B * 20)},
         {own.take(b->B * 20), own.take(b->B * 20)},
+        own.take(threads * 160),
     };
     const auto pack = [&](int thread, int threads) {
         if (b->once) return;
@@ -387,8 +401,8 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     };
     const auto begin = [&](range mine) {
         for (long s = mine.from; s < mine.to; ++s) {
-            for (real* part : m.d_h) copy_row(part + s * 20, static_cast<real*>(p[9]) + b->caller(s) * 20, 20);
-            for (real* part : m.d_c) copy_row(part + s * 20, static_cast<real*>(p[11]) + b->caller(s) * 20, 20);
+            for (real* part : m.d_h) copy_row(part + s * 20, static_cast<real*>(p[10]) + b->caller(s) * 20, 20);
+            for (real* part : m.d_c) copy_row(part + s * 20, static_cast<real*>(p[12]) + b->caller(s) * 20, 20);
         }
     };
     const auto ahead_of = [&](const block& some, const portion& mine) { stage(m, some, mine); };
@@ -396,11 +410,14 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     const auto end = [&](range mine) {
         for (long s = mine.from; s < mine.to; ++s) {
             const long steps = b->length(!b->reverse ? mine.from : s);
-            copy_row(static_cast<real*>(p[10]) + b->caller(s) * 20, m.d_h[steps & 1] + s * 20, 20);
-            copy_row(static_cast<real*>(p[12]) + b->caller(s) * 20, m.d_c[steps & 1] + s * 20, 20);
+            copy_row(static_cast<real*>(p[11]) + b->caller(s) * 20, m.d_h[steps & 1] + s * 20, 20);
+            copy_row(static_cast<real*>(p[13]) + b->caller(s) * 20, m.d_c[steps & 1] + s * 20, 20);
         }
     };
-    over_time(*b, true, how, *from, pack, begin, ahead_of, one, end);
+    std::fill_n(m.totals, threads * 160, real(0));
+    const auto settle = [&](int thread) { add_block(m.totals + thread * 160, 80); };
+    over_time(*b, true, how, *from, pack, begin, ahead_of, one, settle, end);
+    collect(m.totals + 80, threads, 160, 80, m.sum_1);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;

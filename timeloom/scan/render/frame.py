@@ -101,7 +101,7 @@ class Writer:
             (f"real* {name};", f"{'states (B + rows' if name in of_states else '(rows'}, {width})")
             for name, width in self.arrays.items()
         ]
-        members += [(f"real* {node};", f"({width_of(node)})") for node in self.totals]
+        members += [(f"real* {node};", f"({shape_words(node)})") for node in self.totals]
         members += [(f"const real* {name};", f"({shape_words(node)})") for node, name in self.vectors.items()]
         members += [(f"weights {name};", f"({shape_words(node)})") for node, name in self.matrices.items()]
         members += [(f"real* {place.name};", f"(B, {place.width})") for place in self.schedule.scratch]
@@ -170,10 +170,7 @@ class Writer:
             "    };",
             *self.gathering(),
             f"    over_time(*b, {str(self.back).lower()}, how, *from, pack, begin, ahead_of, one, settle, end);",
-            *(
-                f"    collect(m.{TOTALS} + {self.room + at}, threads, {2 * self.room}, {width_of(node)}, m.{node});"
-                for node, at in self.totals.items()
-            ),
+            *(f"    collect({at}, m.{total});" for total, at in self.collected()),
             "    return 0;",
             "} catch (const std::bad_alloc&) {",
             "    return 1;",
@@ -206,6 +203,14 @@ class Writer:
         return [
             f"    std::fill_n(m.{TOTALS}, threads * {both}, real(0));",
             f"    const auto settle = [&](int thread) {{ add_block(m.{TOTALS} + thread * {both}, {self.room}); }};",
+        ]
+
+    def collected(self) -> list[tuple[fx.Node, str]]:
+        """Each total with what `collect` wants to know of where the threads have it."""
+        both = 2 * self.room
+        return [
+            (node, f"m.{TOTALS} + {self.room + at}, threads, {both}, {math.prod(shape(node))}")
+            for node, at in self.totals.items()
         ]
 
     @property
