@@ -63,6 +63,7 @@ class Scan(torch.autograd.Function):
     ) -> Any:
         state, parameters = rest[:count], rest[count:]
         rows = rows_of(x.shape[0], x.shape[1], lengths)
+        x = x if rows.ragged else x.contiguous()  # a batch that came first is turned once for both ways
         keep = any(ctx.needs_input_grad)
         y, last, kept = fused.forward(x, state, parameters, rows, reverse=reverse, keep=keep)
         if keep:
