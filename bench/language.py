@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from page import machine
 from runs import RUNS, data, trained
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from timeloom.data import TextOptions, WindowOptions
 from timeloom.tasks.language import LANGUAGE_TRAINING, LanguageData, LanguageModel, LanguageOptions
 from timeloom.tasks.language.data import learn_symbols, parts
 from timeloom.tasks.language.training import LanguageProblem
-from timeloom.train import Watch
+from timeloom.train import TrainingOptions, Watch
+from timeloom.train.optimizer import make_optimizer
 
 STEPS, TURNS = 12, 5
 
@@ -51,7 +54,11 @@ def language() -> str:
             f"| {title} | {given} | {run.valid['nats']:.3f} | {run.valid['perplexity']:.2f} | "
             f"{run.test['perplexity']:.2f} | {run.epoch} of {run.epochs} | {run.minutes:.0f} |"
         )
-    ours, theirs = words_a_second()
+    speeds = {name: by_turns(how()) for name, how in (("words", of_words), ("characters", of_characters))}
+    said = "; ".join(
+        f"{statistics.median(ours):,.0f} {name} a second with our layers, {statistics.median(theirs):,.0f} with theirs"
+        for name, (ours, theirs) in speeds.items()
+    )
     return "\n".join(
         [
             "## Language models",
@@ -67,8 +74,8 @@ def language() -> str:
             "Published: LSTM 2 × 200 without dropout 114.5 (Zaremba, Sutskever and Vinyals 2014), SCRN 100 + 40 115 "
             "(Mikolov et al. 2014), tiny Shakespeare about 1.47 nats with a small transformer.",
             "",
-            f"Speed of the first in training, {statistics.median(ours):,.0f} words a second; with torch.nn's LSTM in "
-            f"the place of the layers, in the same loop and taking turns, {statistics.median(theirs):,.0f}.",
+            "Speed in training of the LSTMs as above, and with torch.nn's in the place of the layers in the same loop, "
+            f"by turns: {said}.",
             "",
             f"Command: `make results-language`. Machine: {machine()}.",
         ]
@@ -100,47 +107,71 @@ class Torch(nn.Module):
         return self.lstm(x, state)
 
 
-def words_a_second() -> tuple[list[float], list[float]]:
-    """Of our layers and of torch.nn's, by turns."""
-    files = LanguageData(str(data("ptb") / "ptb.train.txt.gz"))
-    tokenizer, _ = learn_symbols(files, TextOptions(level="word"))
+@dataclass(frozen=True)
+class Task:
+    """What is learned in one of the speeds."""
+
+    file: Path
+    level: Literal["char", "word"]
+    model: LanguageOptions
+    windows: WindowOptions
+    training: TrainingOptions
+
+
+def of_words() -> Task:
+    training = replace(LANGUAGE_TRAINING, batch_size=20, optimizer="sgd", learning_rate=20, clip_norm=0.25)
+    return Task(data("ptb") / "ptb.train.txt.gz", "word", LanguageOptions(dropout=0.2), WindowOptions(), training)
+
+
+def of_characters() -> Task:
+    model = LanguageOptions(tied=False, embedding_size=64, hidden_size=512, num_layers=2, dropout=0.35)
+    shakespeare_files()
+    return Task(RUNS / "shakespeare-text" / "train.txt", "char", model, WindowOptions(window=50), LANGUAGE_TRAINING)
+
+
+def by_turns(task: Task) -> tuple[list[float], list[float]]:
+    """Symbols a second, of our layers and of torch.nn's."""
+    files = LanguageData(str(task.file))
+    tokenizer, _ = learn_symbols(files, TextOptions(level=task.level))
     folder = RUNS / "language"
     folder.mkdir(parents=True, exist_ok=True)
     text, _ = parts(files, tokenizer, folder, Watch())
     contenders = []
     for with_torch in (False, True):
-        options = LanguageOptions()
+        options = task.model
         model = LanguageModel(options, tokenizer)
         if with_torch:
             model.layers = Torch(  # type: ignore[assignment]
                 options.embedding_size, options.hidden_size, options.num_layers, options.dropout
             )
-        optimizer = torch.optim.Adam(model.parameters(), fused=True)
-        problem = LanguageProblem(model, text, text, WindowOptions(), LANGUAGE_TRAINING)
-        contenders.append((model, optimizer, problem))
+        optimizer = make_optimizer(model.parameters(), task.training)
+        contenders.append((optimizer, LanguageProblem(model, text, text, task.windows, task.training)))
     rates: tuple[list[float], list[float]] = ([], [])
     for turn in range(TURNS + 1):
         for found, contender in zip(rates, contenders, strict=True):
-            rate = learn(*contender)
+            rate = learn(contender, task.training.clip_norm or math.inf)
             if turn > 0:  # the first builds and warms
                 found.append(rate)
-    for file in Path(folder).glob("*.numbers"):
+    for file in folder.glob("*.numbers"):
         file.unlink()
     return rates
 
 
-def learn(model: LanguageModel, optimizer: torch.optim.Optimizer, problem: LanguageProblem) -> float:
-    started, words = time.perf_counter(), 0
+def learn(contender: tuple[Optimizer, LanguageProblem], clip_norm: float) -> float:
+    optimizer, problem = contender
+    model = problem.model
+    started, symbols = time.perf_counter(), 0
     for window in problem.plan(0)[:STEPS]:
         batch = problem.batch(window)
         optimizer.zero_grad()
         model.loss(batch).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
         optimizer.step()
         problem.stepped(batch)
-        words += batch.targets.numel()
-    return words / (time.perf_counter() - started)
+        symbols += batch.targets.numel()
+    return symbols / (time.perf_counter() - started)
 
 
 if __name__ == "__main__":
-    print(*words_a_second(), file=sys.stderr)
+    for how in (of_words, of_characters):
+        print(*by_turns(how()), file=sys.stderr)
