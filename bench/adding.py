@@ -18,7 +18,7 @@ from timeloom.tasks.adding import AddingOptions, learn_adding, make_adder
 
 LENGTHS, SEEDS = (150, 300), (1, 2)
 CLIPPED, UNCLIPPED = ("elman", "irnn", "lstm", "gru", "clockwork"), ("elman", "irnn")
-STEPS, HIDDEN, BATCH, RATE, CLIP = 10_000, 100, 16, 1e-3, 1.0
+STEPS, HIDDEN, BATCH, RATE, CLIP = 4000, 100, 16, 1e-3, 1.0
 CONSTANT = 1 / 6
 PICTURE = ROOT / "docs" / "pictures" / "adding.png"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +43,18 @@ def test_lengths_vary_with_the_epoch_only_where_asked_for() -> None:
     assert first != second
     assert first == plan_windows(100, varied, seed=1, epoch=0)
     assert {w.stop - w.start for w in first} != {10}
-    assert all(5 <= w.stop - w.start <= 15 for w in first + second)
+    assert all(5 <= w.stop - w.start <= 15 for w in [*first, *second])
+
+
+def test_a_plan_of_millions_of_steps_is_small() -> None:
+    tracemalloc.start()
+    windows = plan_windows(10_000_000, WindowOptions(35, gradient_reach=5), seed=1, epoch=0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(windows) == 285_715
+    assert most < 100 * len(windows), "two numbers of eight bytes for each of five, not objects"
+    assert windows[-1].stop == 10_000_000
+    assert [*windows[7:9]] == [windows[7], windows[8]]
 
 
 @pytest.mark.parametrize(

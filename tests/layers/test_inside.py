@@ -7,7 +7,7 @@ import torch
 
 from tests.tolerances import assert_close
 from timeloom import ElmanCell, GRUCell, LSTMCell, Recurrent
-from timeloom.layers.inside import gates_over_time, gradient_flow, saturated, step_eigenvalues
+from timeloom.layers import gates_over_time, gradient_flow, saturated, step_eigenvalues
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from timeloom.cli.parser import make_parser, options_of, parse
 from timeloom.core import UsageError
-from timeloom.layers.inside import gates_over_time, gradient_flow, saturated, step_eigenvalues
+from timeloom.layers import gates_over_time, gradient_flow, saturated, step_eigenvalues
 from timeloom.pictures import error_surface, gates_figure, gradient_flow_figure
 from timeloom.tasks import load
 from timeloom.tasks.adding import Adder, AddingOptions, adding_batch, learn_adding, make_adder
@@ -137,7 +137,7 @@ def gradients(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument(
         "--cells",
         type=str,
-        default="elman,irnn,gru,lstm",
+        default="elman,irnn,gru,lstm,lstm1997",
         help="Names of cells, with commas; `timeloom cells` has all.",
     )
     parser.add_class_arguments(AddingOptions, nested_key=None)
@@ -153,9 +153,10 @@ def gradients(argv: Sequence[str]) -> tuple[Figure, Path]:
         if losses:
             last = sum(losses[-20:]) / len(losses[-20:])
             print(f"{name}: squared error {losses[0]:.4f} → {last:.4f} in {len(losses)} steps", file=sys.stderr)
-        # Beside h, the memory that goes through on a path of its own.
-        for field in [field for field in before if field in ("h", "c")]:
-            own = name if field == "h" else f"{name}, {field}"
+        # Beside the first field, the memory that goes through on a path of its own.
+        first = next(iter(before))
+        for field in [field for field in before if field in (first, "c")]:
+            own = name if field == first else f"{name}, {field}"
             flows[own] = (before[field].numpy(), after[field].numpy() if losses else None)
         eigenvalues[name] = eigenvalues_of(adder, adding)
     if not flows:

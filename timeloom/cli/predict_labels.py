@@ -39,13 +39,14 @@ def run(argv: Sequence[str]) -> int:
     parser.add_class_arguments(LabelledFile, nested_key=None)
     trained = trained_with(argv)
     kept = ("text_column", "label_column", "label_separator")
+    kept += ("format",) if trained.get("format") == "steps" else ()  # which no name of a file tells
     parser.set_defaults({name: trained[name] for name in kept if name in trained})
     options = parse(parser, argv)
     classifier = load_as(Classifier, options.model)
     if (options.explain or options.picture) and classifier.tokenizer is None:
         raise UsageError("only texts can be explained, and this classifier reads series of vectors")
     streaming = options.file == "-"
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)  # a text says what it says
     drawn = False
     for group in grouped(examples_of(options.file, options_of(LabelledFile, options)), 1 if streaming else 64):
         for example, chances in zip(group, classifier.probabilities(group), strict=True):

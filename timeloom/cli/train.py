@@ -15,7 +15,7 @@ from timeloom.core import UsageError
 from timeloom.data import TextOptions, WindowOptions
 from timeloom.tasks import Trained, classify, keyterms, language, tagging
 from timeloom.tasks.folder import run_options, training_folder
-from timeloom.tasks.runs import RUN, recall_run
+from timeloom.tasks.runs import RUN, check_task, recall_run
 from timeloom.train import Interrupted, NotesWatch, Progress, TerminalWatch, TrainingOptions
 
 
@@ -64,7 +64,7 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
     for own in task.defaults:
         parser.set_defaults(asdict(own))
     if "--resume" in argv:
-        begun = options_of_earlier_start(argv)
+        begun = options_of_earlier_start(name, argv)
         if not begun and not any(word.startswith(("--train", "--config")) for word in argv):
             raise UsageError("there is no run to go on with at --out; name --train to begin one")
         parser.set_defaults(begun)
@@ -97,12 +97,15 @@ def time_of(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def options_of_earlier_start(argv: Sequence[str]) -> dict[str, object]:
+def options_of_earlier_start(task: str, argv: Sequence[str]) -> dict[str, object]:
     """What the run that is resumed was started with, by option."""
     out = next((value for name, value in pairwise(argv) if name == "--out"), None)
     out = out or next((word.removeprefix("--out=") for word in argv if word.startswith("--out=")), None)
     run = recall_run(training_folder(out) / RUN) if out else None
-    return run_options(run or {})
+    if run is None:
+        return {}
+    check_task(run, task, training_folder(str(out)))
+    return run_options(run)
 
 
 def kept_epoch(progress: Progress) -> str:

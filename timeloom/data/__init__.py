@@ -29,7 +29,7 @@ from timeloom.data.tags import (
 from timeloom.data.tokenizer import EOS, Level, TextOptions, Tokenizer, learn_tokenizer, words_of
 from timeloom.data.travel import LECTURE_SENTENCES, travel_corpus, write_travel_corpus
 from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
-from timeloom.data.windows import Window, WindowOptions, plan_windows
+from timeloom.data.windows import Window, WindowOptions, Windows, plan_windows
 
 __all__ = [
     "EOS",
@@ -51,6 +51,7 @@ __all__ = [
     "Vocabulary",
     "Window",
     "WindowOptions",
+    "Windows",
     "chunks",
     "epoch_batches",
     "evaluation_batches",

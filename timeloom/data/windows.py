@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from timeloom.core import UsageError
 from timeloom.data.batching import seed_of
@@ -39,8 +42,7 @@ class WindowOptions:
             raise UsageError(f"state_reach is {self.state_reach}, wanted 1 or more, or null")
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """Steps of a stream: read from `read`, scored from `start` to `stop`; the state before step `carry` goes on."""
 
     read: int
@@ -49,12 +51,35 @@ class Window:
     carry: int
     fresh: bool  # begins in the initial state
 
-    def as_list(self) -> list[int]:
-        """What a plan of `fit` holds; `Window(*numbers)` reads it."""
-        return [self.read, self.start, self.stop, self.carry, int(self.fresh)]
+
+class Windows(Sequence[Window]):
+    """The windows of an epoch, as numbers: a long text has millions of them."""
+
+    def __init__(self, numbers: NDArray[np.int64]):
+        self._numbers = numbers  # (windows, 5)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Windows) and np.array_equal(self._numbers, other._numbers)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Windows: ...
+
+    def __getitem__(self, index: int | slice) -> Window | Windows:
+        if isinstance(index, slice):
+            return Windows(self._numbers[index])
+        read, start, stop, carry, fresh = self._numbers[index].tolist()
+        return Window(read, start, stop, carry, bool(fresh))
 
 
-def plan_windows(steps: int, options: WindowOptions, *, seed: int, epoch: int) -> list[Window]:
+def plan_windows(steps: int, options: WindowOptions, *, seed: int, epoch: int) -> Windows:
     """The windows over a stream of some steps, in order: every step is scored once, and every epoch has as many.
 
     A pure function, so that a run that resumes gets what it would have had.
@@ -66,17 +91,20 @@ def plan_windows(steps: int, options: WindowOptions, *, seed: int, epoch: int) -
         generator = torch.Generator().manual_seed(seed_of(seed, epoch))
         shifts = torch.rand(count - 1, generator=generator, dtype=torch.float64) - 0.5
         edges[1:-1] += shifts * options.window_jitter * (steps / count)
-    cuts = edges.round().long().tolist()
-    for number in range(count - 1, 0, -1):  # rounding must leave every window a step
-        cuts[number] = min(cuts[number], cuts[number + 1] - 1)
-    for number in range(1, count):
-        cuts[number] = max(cuts[number], cuts[number - 1] + 1)
-    windows, fresh_at, carried = [], 0, 0
-    for number, (start, stop) in enumerate(pairwise(cuts)):
+    cuts = edges.round().long().numpy()
+    order = np.arange(count + 1)  # rounding must leave every window a step: cuts rise by one at least
+    cuts -= order
+    cuts[1:] = np.minimum.accumulate(cuts[:0:-1])[::-1]
+    cuts[:-1] = np.maximum.accumulate(cuts[:-1])
+    cuts += order
+    windows = np.empty((count, 5), np.int64)
+    fresh_at = carried = 0
+    for number in range(count):
+        start, stop = int(cuts[number]), int(cuts[number + 1])
         fresh = number == 0 or (options.state_reach is not None and start - fresh_at >= options.state_reach)
         if fresh:
             fresh_at = carried = start
         carry = max(fresh_at, stop - options.gradient_reach, carried)
-        windows.append(Window(carried, start, stop, carry, carried == fresh_at))
+        windows[number] = carried, start, stop, carry, carried == fresh_at
         carried = carry
-    return windows
+    return Windows(windows)

@@ -4,6 +4,7 @@ from timeloom.layers.by_name import cell_named
 from timeloom.layers.describe import describe, references
 from timeloom.layers.doctor import Doctor
 from timeloom.layers.drop_in import GRU, LSTM, RNN
+from timeloom.layers.inside import gates_over_time, gradient_flow, saturated, step_eigenvalues
 from timeloom.layers.large_softmax import large_cross_entropy
 from timeloom.layers.named import (
     IRNN,
@@ -66,6 +67,10 @@ __all__ = [
     "cell_named",
     "describe",
     "detached",
+    "gates_over_time",
+    "gradient_flow",
     "large_cross_entropy",
     "references",
+    "saturated",
+    "step_eigenvalues",
 ]

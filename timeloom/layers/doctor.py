@@ -14,7 +14,7 @@ from timeloom.layers.recurrent import Recurrent
 
 EVERY = 50  # steps between two looks inside
 JUMP = 100.0  # times the usual norm of the gradient
-FIRST = 20  # steps before there is a usual norm
+FIRST = 5  # steps before there is a usual norm
 REACHES = 1e-5  # of the gradient at the end, at the beginning: less is none
 LONG = 12  # steps; shorter sequences have no far end
 MUCH = 0.5  # share of units, or of a gate's values
@@ -27,7 +27,7 @@ class Doctor:
     What it notices: a gradient a hundred times as long as is usual (explosion); a gradient by the input of a recurrent
     layer that has died away on the way to the first third of the sequences (vanishing); units of a ReLU that were at
     zero in every step of some sequences of a batch, and gates most of whose values are where their slope is gone.
-    The last two on the CPU only: their steps are read one after another.
+    The last two in the first layer and on the CPU only: their steps are read one after another.
     """
 
     def __init__(self, model: nn.Module):
@@ -37,6 +37,7 @@ class Doctor:
         self.steps = 0
         self._reads: dict[str, list[Tensor]] = {}
         self._gradients: dict[str, Tensor] = {}
+        self._lengths: dict[str, list[int]] = {}
 
     def before(self) -> None:
         """A step of training begins."""
@@ -54,7 +55,7 @@ class Doctor:
             hook.remove()
         for name, part in self.layers:
             if name in self._gradients:
-                found += self.vanishing(name, self._gradients[name])
+                found += self.vanishing(name, self._gradients[name], self._lengths[name])
             if name in self._reads:
                 found += self.gates(name, part, self._reads[name])
         self._reads, self._gradients = {}, {}
@@ -69,9 +70,11 @@ class Doctor:
             turned = x if layer.batch_first else x.transpose(0, 1)
             lengths = named.get("lengths")
             lengths = [turned.shape[1]] * len(turned) if lengths is None else torch.as_tensor(lengths).tolist()
+            self._lengths[name] = lengths
             self._reads[name] = [row[:length].detach() for row, length in zip(turned, lengths, strict=True)][:ROWS]
             watched = x if x.requires_grad else x.detach().requires_grad_()  # vectors of a file want no gradient
-            watched.register_hook(lambda gradient: self._gradients.__setitem__(name, gradient))
+            batch_first = layer.batch_first
+            watched.register_hook(lambda g: self._gradients.update({name: g if batch_first else g.transpose(0, 1)}))
             return (watched, *args[1:]), named
 
         return look
@@ -93,13 +96,15 @@ class Doctor:
             "smaller learning_rate, or a gated cell.",
         )
 
-    def vanishing(self, name: str, gradient: Tensor) -> list[str]:
-        """`gradient` is by what a layer reads (B, T, I). Only where the loss is at the end does the beginning say
-        anything: where every step has a loss of its own, each has a gradient of its own."""
-        steps = gradient.shape[1]
+    def vanishing(self, name: str, gradient: Tensor, lengths: list[int]) -> list[str]:
+        """`gradient` is by what a layer reads (B, T, I), of which the longest sequences are looked at. Only where the
+        loss is at the end does the beginning say anything: where every step has a loss of its own, each has a gradient
+        of its own."""
+        steps = max(lengths, default=0)
         if steps < LONG:
             return []
-        norms = gradient.double().square().sum((0, 2)).sqrt()
+        longest = [row for row, length in enumerate(lengths) if length == steps]
+        norms = gradient[longest, :steps].double().square().sum((0, 2)).sqrt()
         first, most = float(norms[: steps // 3].max()), float(norms.max())
         if most == 0 or first >= REACHES * most:
             return []
@@ -113,12 +118,16 @@ class Doctor:
     @torch.no_grad()
     def gates(self, name: str, layer: Recurrent, read: list[Tensor]) -> list[str]:
         """`read` are some of the sequences that a layer reads, each (T, I)."""
-        cell = layer.cells[0]
-        like = next(iter(cell.parameters()), torch.zeros(0))
-        read = [x[:READ].to(like.dtype) for x in read if len(x)]
-        if not read or cell.timed or like.device.type != "cpu":
-            return []  # step after step, another device would be slow
-        looked = [gates_over_time(cell, x) for x in read]
+        found = []
+        for reverse, cell in enumerate(layer.cells[: 1 + layer.bidirectional]):
+            like = next(iter(cell.parameters()), torch.zeros(0))
+            some = [x[:READ].to(like.dtype) for x in read if len(x)]
+            if some and not cell.timed and like.device.type == "cpu":  # step after step, another device would be slow
+                found += self.gates_of(name, [gates_over_time(cell, x, bool(reverse)) for x in some])
+        return found
+
+    def gates_of(self, name: str, looked: list[tuple[dict[str, Tensor], dict[str, str]]]) -> list[str]:
+        """`looked` has of each sequence what each gate gave, and the kinds of the gates."""
         kinds = looked[0][1]
         found = []
         for gate in looked[0][0]:

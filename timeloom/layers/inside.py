@@ -100,14 +100,17 @@ def gradient_flow(layer: Recurrent, x: Tensor, loss_of: Callable[[Tensor], Tenso
 
 
 def step_eigenvalues(cell: Cell, x: Tensor, state: Any) -> Tensor:
-    """The eigenvalues of ∂state'/∂state, all fields side by side, for one step x (I,) from a State of one row: (S,)."""
-    sizes = [field.shape[1] for field in state]
+    """The eigenvalues of ∂state'/∂state, all fields but counters side by side, for one step x (I,) from a State of one
+    row: (S,)."""
+    fields = [name for name in state._fields if name not in cell.counters]
+    sizes = [getattr(state, name).shape[1] for name in fields]
 
     def advance(flat: Tensor) -> Tensor:
-        _, after = cell.step(x[None], type(state)(*(part[None] for part in flat.split(sizes))))
-        return torch.cat([field[0] for field in after])
+        parts = {name: part[None] for name, part in zip(fields, flat.split(sizes), strict=True)}
+        _, after = cell.step(x[None], state._replace(**parts))
+        return torch.cat([getattr(after, name)[0] for name in fields])
 
-    flat = torch.cat([field[0] for field in state]).detach()
+    flat = torch.cat([getattr(state, name)[0] for name in fields]).detach()
     jacobian = torch.autograd.functional.jacobian(advance, flat)
     assert isinstance(jacobian, Tensor)
     return torch.linalg.eigvals(jacobian.double())

@@ -46,7 +46,9 @@ def error_surface(
             right.plot(path[0, 1], path[0, 0], "o", color="white", markeredgecolor="black", markersize=7)
         if 0 < end < len(path):
             here, there = path[end - 1], path[end]
-            reach = np.linalg.norm(there - here)
+            reach = np.hypot(*(there - here))
+            if not np.isfinite(reach):
+                continue
             toward = here + (there - here) * (0.25 * (a[-1] - a[0]) / reach)
             arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2.2}
             right.annotate("", xy=(toward[1], toward[0]), xytext=(here[1], here[0]), arrowprops=arrow)

@@ -40,7 +40,9 @@ def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
             raise UsageError("the text is empty")
         return list(sentence.tokens), model.word_vectors(model.encode([sentence]))[0]
     if isinstance(model, KeytermExtractor):
-        batch = model.encode([Document(tuple(words_of(text)) or (" ",))])
+        if not words_of(text):
+            raise UsageError("the text is empty")
+        batch = model.encode([Document(tuple(words_of(text)))])
         return words_of(text), model.embedding(batch.words.data)[0]
     if model.tokenizer is None:
         raise UsageError("the model reads series of vectors, and a text came")

@@ -61,6 +61,7 @@ def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
     """Write down what is being run; when resuming, see that it is the same run. Gives a name that is its own."""
     before = recall_run(path) if resume else None
     if before is not None:
+        check_task(before, run["task"], path.parent)
         if before["fingerprint"] != run["fingerprint"]:
             raise UsageError(f"cannot resume {path.parent}: the data are not those that the run began with")
         began_with = run_options(before)
@@ -73,6 +74,14 @@ def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
     write_whole(path, json.dumps(run, indent=2).encode())
     lasting = {name: value for name, value in run_options(run).items() if name not in FREE | {"epochs", "patience"}}
     return hashlib.sha256(json.dumps([run["fingerprint"], lasting], sort_keys=True).encode()).hexdigest()
+
+
+def check_task(begun: Mapping[str, Any], task: str, workshop: Path) -> None:
+    """Raise where the run in a folder is another task's."""
+    if begun.get("task", task) != task:
+        raise UsageError(
+            f"cannot resume {workshop}: it is a run of `timeloom train {begun['task']}`, not of `timeloom train {task}`"
+        )
 
 
 def may_become(name: str, before: Any, now: Any, began_with: Mapping[str, Any]) -> bool:

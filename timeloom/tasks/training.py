@@ -66,7 +66,8 @@ class TrainingRun:
     @contextmanager
     def opened(self, fingerprint: str) -> Iterator[None]:
         """The folder of the training is ours, and torch's generator seeded. `fingerprint` is the data's."""
-        with opened_run(self.workshop, {**self.options, "fingerprint": fingerprint}, self.resume) as self.name:
+        run = {"task": self.task, **self.options, "fingerprint": fingerprint}
+        with opened_run(self.workshop, run, self.resume) as self.name:
             torch.manual_seed(self.training.seed)
             yield
 

@@ -5,6 +5,7 @@ from timeloom.train.conlleval import ChunkScores, Counts, score_chunks
 from timeloom.train.fit import LAST, Problem, fit
 from timeloom.train.interrupt import Interrupted
 from timeloom.train.options import TrainingOptions
+from timeloom.train.surface import Plane
 from timeloom.train.watch import NotesWatch, TerminalWatch, Watch
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Counts",
     "Interrupted",
     "NotesWatch",
+    "Plane",
     "Problem",
     "Progress",
     "TerminalWatch",

@@ -36,7 +36,7 @@ class Plane:
     """
 
     def __init__(self, model: nn.Module, loss: Callable[[], Tensor], directions: Tensor):
-        self.parameters = list(model.parameters())
+        self.parameters = trainable(model)
         self.loss = loss
         self.directions = directions
         self.begin = flat(self.parameters)
@@ -59,7 +59,7 @@ class Plane:
         for _ in range(steps + 1):
             self.move(a, b)
             loss = self.loss()
-            gradient = self.directions.double() @ flat(torch.autograd.grad(loss, self.parameters)).double()
+            gradient = self.directions.double() @ flat(gradients_of(loss, self.parameters)).double()
             points.append((a, b))
             losses.append(loss.item())
             if not bool(gradient.isfinite().all()) or not math.isfinite(losses[-1]):
@@ -72,6 +72,16 @@ class Plane:
 
     def move(self, a: float, b: float) -> None:
         place(self.parameters, self.begin + a * self.directions[0] + b * self.directions[1])
+
+
+def trainable(model: nn.Module) -> list[Tensor]:
+    """The weights of a model but for those that are held."""
+    return [weight for weight in model.parameters() if weight.requires_grad]
+
+
+def gradients_of(loss: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Zero by a weight that the loss does not go through."""
+    return torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
 
 
 def flat(tensors: Sequence[Tensor]) -> Tensor:
@@ -87,7 +97,7 @@ def place(parameters: Sequence[Tensor], weights: Tensor) -> None:
 
 def along_weights(model: nn.Module, names: Sequence[str]) -> Tensor:
     """The directions of single weights, named as in `encoder.cells.0.recurrent.weight[3,5]`: (2, P)."""
-    parameters = dict(model.named_parameters())
+    parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     directions = []
     for name in names:
         found = re.fullmatch(r"([\w.]+)\[(\d+(?:\s*,\s*\d+)*)\]", name)
@@ -116,7 +126,7 @@ def at_random(model: nn.Module, seed: int) -> Tensor:
     Source: Li et al. 2018, arXiv:1712.09913, with the norm of whole parameters.
     """
     generator = torch.Generator().manual_seed(seed)
-    parameters = list(model.parameters())
+    parameters = trainable(model)
     drawn = [[torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in parameters] for _ in range(2)]
     one, two = (
         flat([d * (p.detach().norm() / d.norm().clamp(min=1e-12)) for d, p in zip(one, parameters, strict=True)])
@@ -132,13 +142,13 @@ def of_most_curvature(model: nn.Module, loss: Callable[[], Tensor], seed: int) -
     The top eigenvectors of the Hessian by power iteration, its products by differences of gradients, so that a kernel
     without second derivatives will do.
     """
-    parameters = list(model.parameters())
+    parameters = trainable(model)
     begin = flat(parameters)
     step = STEP * float(begin.norm().clamp(min=1.0))
 
     def gradient(weights: Tensor) -> Tensor:
         place(parameters, weights)
-        return flat(torch.autograd.grad(loss(), parameters))
+        return flat(gradients_of(loss(), parameters))
 
     generator = torch.Generator().manual_seed(seed)
     found: list[Tensor] = []

@@ -15,7 +15,6 @@ from timeloom.data.readers.series import read_npz, read_steps
 from timeloom.data.readers.text import Lines, numbered_lines, shortened
 
 LONGEST = 1 << 30  # characters of a field in a table
-LABELLED_FORMATS = ("guess", "csv", "tsv", "jsonlines", "lines", "folder", "npz", "steps")
 
 
 def read_labelled(
@@ -90,7 +89,7 @@ def table(
         if first is None:
             return
         names = [text_column, *([label_column] if labelled else [])]
-        headless = all(name.isdigit() for name in names)
+        headless = all(name.isdecimal() for name in names)
         places = [int(name) for name in names] if headless else places_of(names, first, path)
         for row in [first] if headless else []:
             yield example_of_row(row, places, path, 1, several)

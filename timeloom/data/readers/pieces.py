@@ -29,8 +29,9 @@ def pieces(path: str | Path, size: int = 1 << 20) -> Iterator[str]:
                 text = part.decode("utf-8")
             except UnicodeDecodeError as error:
                 raise not_utf8(part, error.start, offset, path) from None
+            text = text.removeprefix("\ufeff") if offset == 0 else text
             if text:
-                yield (text.removeprefix("\ufeff") if offset == 0 else text).replace("\r\n", "\n")
+                yield text.replace("\r\n", "\n")
             offset += cut
             if not read:
                 return

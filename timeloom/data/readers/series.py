@@ -49,7 +49,8 @@ def read_npz(path: Path, labelled: bool = True) -> list[Example]:
     lengths = arrays.get("lengths", np.full(len(x), x.shape[1]))
     labels = arrays["y"] if labelled else np.empty((len(x), 0), str)
     for name, array in (("lengths", lengths), ("y", labels)):
-        if array.shape != (len(x),) and array.size:
+        wanted = name == "lengths" or labelled
+        if wanted and array.shape != (len(x),):
             raise DataError(f"{name} is {array.shape}, wanted one for each of the {len(x)} series in x", path)
     if not np.issubdtype(lengths.dtype, np.integer):
         raise DataError(f"lengths are of {lengths.dtype}, wanted whole numbers", path)

@@ -102,7 +102,8 @@ def held_out(examples: list[Example], path: str, watch: Watch) -> tuple[list[Exa
         if len(out) < count and all(left[label] > 1 for label in examples[index].labels):
             out.add(index)
             left.subtract(examples[index].labels)
-    out = out or {order[0]}
+    if not out:
+        raise DataError("has one example of each label only, so none can be held out; name a file by --valid", path)
     watch.note(f"no --valid: {len(out)} of the {len(examples)} examples in {path} are held out")
     kept = [example for index, example in enumerate(examples) if index not in out]
     return kept, [examples[index] for index in sorted(out)]

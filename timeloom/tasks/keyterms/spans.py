@@ -54,7 +54,7 @@ def span_probabilities(chain: Chain, longest: int) -> Tensor:
     going = single[:, :, BEGIN]  # the term has begun at s and goes on for `length` words
     for length in range(1, longest + 1):
         last = on[0] if length == 1 else torch.roll(on[1], 1 - length, 1)
-        fits = torch.arange(T) + length <= lengths[:, None]
+        fits = torch.arange(T, device=lengths.device) + length <= lengths[:, None]
         found[:, :, length - 1] = torch.where(fits, going * (1 - last), 0.0)
         going = torch.where(fits, going * last, 0.0)
     return found

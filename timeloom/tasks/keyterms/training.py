@@ -101,6 +101,8 @@ def read_parts(data: KeytermData, file: DocumentFile, watch: Watch) -> dict[str,
         if empty:
             watch.note(f"{getattr(data, name)} has {len(empty)} empty documents, the first in line {empty[0].line}")
             parts[name] = [one for one in parts[name] if one.words]
+            if not parts[name]:
+                raise DataError("every document is empty", getattr(data, name))
     if "valid" not in parts:
         if len(parts["train"]) < 2:
             raise DataError("has one document only, so none can be held out; name a file by --valid", data.train)

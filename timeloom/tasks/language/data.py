@@ -36,7 +36,10 @@ class LanguageData:
 def learn_symbols(data: LanguageData, options: TextOptions) -> tuple[Tokenizer, str]:
     """The tokenizer of the training text, and a hash of the texts that training will see."""
     seen = hashlib.sha256()
-    tokenizer = learn_tokenizer(heard(data.train, seen), options)
+    try:
+        tokenizer = learn_tokenizer(heard(data.train, seen), options)
+    except DataError as error:
+        raise error if error.path else DataError(str(error), data.train) from error
     if data.valid is not None:
         for _ in heard(data.valid, seen):
             pass

@@ -25,7 +25,7 @@ class TextScores:
     Attributes:
         nats: Of a symbol, on average.
         symbols: How many were predicted.
-        unknown: How many of them the model does not know; they count as `<unk>`.
+        unknown: How many of them are `<unk>` to the model: not known, or written so in the text.
         characters: Of the text; None where only its symbols were given.
     """
 
@@ -56,7 +56,7 @@ class TextScores:
 
     def report(self) -> str:
         per_character = f"; {self.as_dict()['bits_per_character']:.4f} bits per character" if self.characters else ""
-        unknown = f"; {self.unknown} are unknown to the model" if self.unknown else ""
+        unknown = f"; {self.unknown} count as {UNKNOWN}" if self.unknown else ""
         return (
             f"{self.symbols} symbols: {self.nats:.4f} nats and {self.bits:.4f} bits per symbol, perplexity "
             f"{self.perplexity:.4g}{per_character}{unknown}"

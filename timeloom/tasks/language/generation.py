@@ -114,6 +114,7 @@ def drawn(scores: Tensor, options: GenerationOptions, generator: torch.Generator
     chances, order = scores.softmax(-1).sort(descending=True, stable=True)
     if options.top_k is not None:
         chances[options.top_k :] = 0
+        chances /= chances.sum()  # top_p is a share of what is left
     if options.top_p < 1:
         chances[1:][chances.cumsum(0)[:-1] >= options.top_p] = 0
     return int(order[chances.multinomial(1, generator=generator)])

@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timeloom.data import UNKNOWN, TextOptions, Window, WindowOptions, plan_windows
+from timeloom.data import UNKNOWN, TextOptions, Window, WindowOptions, Windows, plan_windows
 from timeloom.tasks.language.data import LanguageData, Numbers, learn_symbols, parts
 from timeloom.tasks.language.evaluation import TextScores, evaluate_language_model, score_text
 from timeloom.tasks.language.model import NOTHING, LanguageModel, Slice
 from timeloom.tasks.language.options import LanguageOptions
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
+
+BLOCK = 1 << 20  # symbols looked at together
 
 
 class LanguageProblem(Problem):
@@ -39,8 +41,8 @@ class LanguageProblem(Problem):
         self.steps = -(-(len(train) - 1) // self.streams)  # of a stream; the last one may end earlier
         self.state: tuple[Any, ...] | None = None
 
-    def plan(self, epoch: int) -> list[list[int]]:
-        return [window.as_list() for window in plan_windows(self.steps, self.windows, seed=self.seed, epoch=epoch)]
+    def plan(self, epoch: int) -> Windows:
+        return plan_windows(self.steps, self.windows, seed=self.seed, epoch=epoch)
 
     def batch(self, indices: Sequence[int]) -> Slice:
         read, start, stop, carry, fresh = indices
@@ -107,4 +109,6 @@ def train_language_model(
 def unknown_in(numbers: Numbers, model: LanguageModel) -> int:
     """How many of some numbers are that of `<unk>`."""
     unknown = model.tokenizer.vocabulary.ids.get(UNKNOWN)
-    return 0 if unknown is None else int((numbers == unknown).sum())
+    if unknown is None:
+        return 0
+    return sum(int((numbers[at : at + BLOCK] == unknown).sum()) for at in range(0, len(numbers), BLOCK))
