@@ -53,6 +53,8 @@ def adding() -> str:
             f"|{'---|' * (len(LENGTHS) + 1)}",
             *rows,
             "",
+            finding(found),
+            "",
             "![Squared error over the steps](docs/pictures/adding.png)",
             "",
             f"Command: `make results-adding`, {minutes:.0f} minutes of training. Machine: {machine()}.",
@@ -78,15 +80,36 @@ def learned(folder: Path, cell: str, T: int, seed: int, clipped: bool) -> tuple[
     return run["losses"], run["seconds"]
 
 
+def finding(found: dict[tuple[str, int], list[list[float]]]) -> str:
+    """Who learned it, and what became of the claim."""
+    able = {T: [name for name, of in found if of == T and all(map(solved_at, found[name, of]))] for T in LENGTHS}
+    who = "; ".join(f"at T = {T} by {', '.join(names) or 'none'}" for T, names in able.items())
+    irnn, lstm = ([name in able[T] for T in LENGTHS] for name in ("irnn", "lstm"))
+    if irnn != lstm:
+        claim = "is not borne out: one learns it where the other does not"
+    elif any(lstm):
+        claim = "is borne out: both learn it where one does"
+    else:
+        claim = "is neither borne out nor refuted: neither learns it in so few steps"
+    return f"Learned with both seeds: {who}. That a ReLU network which begins as the identity matches the LSTM {claim}."
+
+
+def solved_at(losses: list[float]) -> int | None:
+    """The step after which the mean of 100 stays below 0.02, if any."""
+    if len(losses) < STEPS:
+        return None
+    means = [statistics.mean(losses[at - 100 : at]) for at in range(100, STEPS + 1, 50)]
+    high = [place for place, mean in enumerate(means) if mean >= 0.02]
+    solved = 100 + 50 * (high[-1] + 1) if high else 100
+    return None if solved > STEPS else solved
+
+
 def cells_of(seeds: list[list[float]]) -> str:
     written = []
     for losses in seeds:
         if len(losses) < STEPS:
             written.append(f"no number from step {len(losses)} on")
             continue
-        means = [statistics.mean(losses[at - 100 : at]) for at in range(100, STEPS + 1, 50)]
-        high = [place for place, mean in enumerate(means) if mean >= 0.02]
-        solved = 100 + 50 * (high[-1] + 1) if high else 100
-        last = f"{statistics.mean(losses[-200:]):.4f}"
-        written.append(last if solved > STEPS else f"{last} ({solved})")
+        solved, last = solved_at(losses), f"{statistics.mean(losses[-200:]):.4f}"
+        written.append(f"{last} ({solved})" if solved else last)
     return " / ".join(written)
