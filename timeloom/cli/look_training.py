@@ -122,9 +122,7 @@ def check_seed(seed: int) -> None:
 
 def described(name: str, path: Descent) -> str:
     jumps = (path.points[1:] - path.points[:-1]).norm(dim=1)
-    longest = (
-        f", the longest step {float(jumps.max()):.3g} long (the {int(jumps.argmax()) + 1}th)" if len(jumps) else ""
-    )
+    longest = f", the longest {float(jumps.max()):.3g} long, step {int(jumps.argmax()) + 1}" if len(jumps) else ""
     return f"{name}: loss {float(path.losses[0]):.4g} → {float(path.losses[-1]):.4g} in {len(jumps)} steps{longest}"
 
 

@@ -64,6 +64,8 @@ def run(argv: Sequence[str]) -> int:
                 continue
             print("\t".join(f"{label}\t{likely[label]:.4f}" for label in labels) or "-", flush=streaming)
             if options.explain and why is not None:
+                explained = f"  {why.label}:" if classifier.several else " "
+                console.print(explained, end="")
                 console.print(coloured(why) if console.is_terminal else numbered(why))
     if options.picture and not drawn:
         print(f"note: there was no text to draw, so {options.picture} was not written", file=sys.stderr)
@@ -85,6 +87,7 @@ def as_json(labels: Sequence[str], likely: dict[str, float], why: Explanation | 
         "probabilities": {label: float(f"{chance:.6g}") for label, chance in likely.items()},
     }
     if why is not None:
+        line["explained"] = why.label
         line["words"] = why.words
         line["influence"] = [float(f"{value:.4g}") for value in why.influence]
         if why.attention is not None:
@@ -94,13 +97,13 @@ def as_json(labels: Sequence[str], likely: dict[str, float], why: Explanation | 
 
 def numbered(why: Explanation) -> str:
     """The words with their influence, for where there are no colours."""
-    return "  " + " ".join(f"{word}({value:+.2f})" for word, value in zip(why.words, why.influence, strict=True))
+    return " " + " ".join(f"{word}({value:+.2f})" for word, value in zip(why.words, why.influence, strict=True))
 
 
 def coloured(why: Explanation) -> Text:
     """The words, green where they speak for the label and red where against, underlined where attention looked."""
     most = max(map(abs, why.influence), default=0.0) or 1.0
-    text = Text("  ")
+    text = Text(" ")
     for place, (word, influence) in enumerate(zip(why.words, why.influence, strict=True)):
         share = influence / most
         strong = round(200 * abs(share))

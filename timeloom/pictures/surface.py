@@ -31,7 +31,7 @@ def error_surface(
     left = figure.add_subplot(1, 2, 1, projection="3d")
     assert isinstance(left, Axes3D)
     left.plot_surface(across, along, shown, cmap="viridis", rcount=len(a), ccount=len(b), linewidth=0)
-    left.set(xlabel=names[1], ylabel=names[0], zlabel="loss")
+    left.set(xlabel=names[1], ylabel=names[0])  # the height is the colour, which the bar on the right explains
     left.locator_params(nbins=5)
     left.view_init(elev=38, azim=-115)
     right = figure.add_subplot(1, 2, 2)
@@ -52,7 +52,17 @@ def error_surface(
             toward = here + (there - here) * (0.25 * (a[-1] - a[0]) / reach)
             arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 2.2}
             right.annotate("", xy=(toward[1], toward[0]), xytext=(here[1], here[0]), arrowprops=arrow)
-            right.text(toward[1], toward[0], f" step {end}: {reach:.3g} away", color=colour, ha="center", va="top")
+            box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+            right.annotate(
+                f"step {end}: {reach:.3g} away",
+                xy=(toward[1], toward[0]),
+                xytext=(0, -6),
+                textcoords="offset points",
+                color=colour,
+                ha="center",
+                va="top",
+                bbox=box,
+            )
     right.set(xlabel=names[1], ylabel=names[0], xlim=(b[0], b[-1]), ylim=(a[0], a[-1]))
     if paths:
         right.legend(loc="lower left", fontsize="small")

@@ -106,9 +106,11 @@ def places_of(names: Sequence[str], header: Sequence[str], path: Path) -> list[i
     stripped = [name.strip() for name in header]
     for name in names:
         if name not in stripped:
+            series = " Series of steps are read by --format steps." if "series" in stripped else ""
             raise DataError(
                 f"the table has no column {name!r}; it has: {', '.join(map(repr, stripped))}.\n"
-                "  Name the columns by text_column and label_column, by numbers from 0 where there is no header.",
+                "  Name the columns by --text_column and --label_column, by numbers from 0 where there is no header."
+                f"{series}",
                 path,
                 1,
             )
