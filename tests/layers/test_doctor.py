@@ -72,7 +72,7 @@ def test_a_saturated_gate_of_the_layer_that_reads_backwards() -> None:
     backward = layer.cells[1]
     assert isinstance(backward, LSTMCell)
     with torch.no_grad():
-        backward.input.bias += 50.0
+        backward.input.bias.add_(50.0)
     assert any("of the gate sigmoid(f)" in said for said in examined(layer, lambda y: y.square().sum()))
 
 
