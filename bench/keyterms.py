@@ -49,8 +49,8 @@ def keyterms() -> str:
             "",
             "1,000 / 500 / 500 abstracts with the free terms of their indexers, a fifth of which do not stand in the "
             "text; these count as missed. F1, in percent, of the best 5 and 10 terms of each abstract, exact in lower "
-            "case, and of the places marked in the text (by tf-idf, those where its best 10 stand); mean ± deviation of "
-            "five seeds, all else by default, nothing pretrained.",
+            "case, and of the places marked in the text (by tf-idf, those where its best 10 stand); mean ± deviation "
+            "of five seeds, all else by default, nothing pretrained.",
             "",
             "| model | F1 of 5 | F1 of 10 | places | minutes, the longest run |",
             "|---|---|---|---|---|",
