@@ -158,3 +158,19 @@ def test_the_doctor_speaks_while_a_model_trains_unless_sent_away(
     assert "the gradient vanishes in" in capsys.readouterr().err
     assert main(["train", "classify", *words, f"--out={tmp_path / 'b'}", "--no_doctor"]) == 0
     assert "the gradient vanishes in" not in capsys.readouterr().err
+
+
+def test_of_several_labels_the_one_that_is_explained_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"text": "sea sand", "label": ["beach"]}, {"text": "goal", "label": ["sport"]}] * 6
+    rows += [{"text": "goal sand", "label": ["beach", "sport"]}] * 3
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["train", "classify", f"--train={tmp_path / 'r.jsonl'}", f"--out={tmp_path / 'm'}", *QUICK]) == 0
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "m"), str(tmp_path / "r.jsonl"), "--explain"]) == 0
+    explained = capsys.readouterr().out.splitlines()[1]
+    assert main(["predict", str(tmp_path / "m"), str(tmp_path / "r.jsonl"), "--explain", "--output=json"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["explained"] == max(first["probabilities"], key=first["probabilities"].get)
+    assert explained.startswith(f"  {first['explained']}: sea(")

@@ -227,6 +227,7 @@ def test_drawing() -> None:
     assert seen(temperature=0) == seen(top_k=1) == seen(top_p=0.4) == seen(temperature=0.01) == {0}
     assert seen(top_k=2) == {0, 1}
     assert seen(top_p=0.81) == {0, 1, 2}
+    assert seen(top_k=2, top_p=0.6) == {0}, "0.5 of the 0.8 that top_k leaves is more than 0.6 of it"
     many = [drawn(scores, GenerationOptions(temperature=2.0), generator) for _ in range(4000)]
     flat = scores.div(2).softmax(-1)
     assert abs(many.count(3) / 4000 - float(flat[3])) < 0.03
@@ -262,6 +263,7 @@ def test_prompts_with_unknown_symbols_are_refused(tmp_path: Path, prompt: str, l
     ("content", "named"),
     [
         (b"", "text.txt: the file is empty"),
+        (b"\xef\xbb\xbf", "text.txt: the file is empty"),
         (b"a", "text.txt: has one symbol only"),
         (b"caf\xe9", "text.txt: byte 0xe9 at offset 3 is not UTF-8"),
     ],
