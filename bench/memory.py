@@ -99,8 +99,8 @@ def memory(runs: Path) -> str:
             "## How far back each cell can look",
             "",
             f"One layer of {HIDDEN} units, {STEPS} steps of Adam on fresh batches of {BATCH}, learning rate {RATE}, "
-            f"gradients clipped at norm {CLIP:g}, every cell as it begins by itself; the mean loss of the last 100 batches, "
-            "for each of two seeds. Adding: squared error, 0.167 for a constant answer. Copying ten symbols: nats a "
+            f"gradients clipped at norm {CLIP:g}, every cell as it begins by itself; the mean loss of the last 100 "
+            "batches, for each of two seeds. Adding: squared error, 0.167 for a constant answer. Copying ten symbols: nats a "
             "symbol, 2.079 for guessing.",
             "",
             f"| {' | '.join(head)} |",
