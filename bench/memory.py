@@ -100,8 +100,8 @@ def memory(runs: Path) -> str:
             "",
             f"One layer of {HIDDEN} units, {STEPS} steps of Adam on fresh batches of {BATCH}, learning rate {RATE}, "
             f"gradients clipped at norm {CLIP:g}, every cell as it begins by itself; the mean loss of the last 100 "
-            "batches, for each of two seeds. Adding: squared error, 0.167 for a constant answer. Copying ten symbols: nats a "
-            "symbol, 2.079 for guessing.",
+            "batches, for each of two seeds. Adding: squared error, 0.167 for a constant answer. Copying ten symbols: "
+            "nats a symbol, 2.079 for guessing.",
             "",
             f"| {' | '.join(head)} |",
             f"|{'---|' * len(head)}",
