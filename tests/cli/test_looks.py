@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib import image
 
 from timeloom.cli.main import main
+from timeloom.tasks import load
+from timeloom.tasks.load import untrained
 
 TEXT = "the cat sat on the mat\n" * 20
 REVIEWS = "good a fine film\nbad a dull film\ngood fine\nbad dull\n" * 3
@@ -55,6 +59,25 @@ def test_gradients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn(tmp_path / "g.png")
 
 
+@pytest.mark.parametrize(("task", "file"), [("language", "text.txt"), ("classify", "reviews.txt")])
+def test_gradients_of_a_model(
+    models: Path, tmp_path: Path, task: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"--models={models / task}", f"--file={models / file}", f"--out={tmp_path / 'g.png'}"]
+    assert main(["look", "gradients", *words]) == 0
+    before, after = re.findall(r"loss (.*) with fresh weights, (.*) trained", capsys.readouterr().err)[0]
+    assert float(after) != float(before)
+    drawn(tmp_path / "g.png")
+
+
+def test_a_model_begins_anew_with_what_was_counted_and_other_weights(models: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", x=np.full((4, 3, 2), 7, np.float32), y=np.array(["a", "b", "a", "b"]))
+    assert main(["train", "classify", f"--train={tmp_path / 's.npz'}", f"--out={tmp_path / 'm'}", *QUICK]) == 0
+    trained, fresh = load(tmp_path / "m").state_dict(), untrained(tmp_path / "m").state_dict()
+    assert (fresh["mean"] == 7).all()
+    assert not torch.equal(trained["output.weight"], fresh["output.weight"])
+
+
 @pytest.mark.parametrize("task", ["language", "classify"])
 def test_gates(models: Path, tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]) -> None:
     backward = ["--backward"] if task == "classify" else []
@@ -78,6 +101,11 @@ def test_gates(models: Path, tmp_path: Path, task: str, capsys: pytest.CaptureFi
         (["surface", "--clip_norm=-1"], "clip_norm is -1.0, wanted more than 0"),
         (["surface", "--file=x"], "--file and --weights are for a --model"),
         (["gradients", "--clip_norm=-5"], "clip_norm is -5.0, wanted more than 0"),
+        (["gradients", "--models={language}"], "name a --file beside the --models"),
+        (["gradients", "--file=x"], "--file is for --models, and there are none"),
+        (["gradients", "--models={language}", "--file=x", "--steps=9"], "--steps is for the adding problem"),
+        (["gradients", "--models={language}", "--file=x", "--count=0"], "count is 0, wanted 1 or more"),
+        (["gradients", "--models=,", "--file=x"], "models is empty, wanted names with commas"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(

@@ -7,6 +7,7 @@ import torch
 
 from tests.tolerances import assert_close
 from timeloom import ElmanCell, GRUCell, LSTMCell, Recurrent
+from timeloom.core import UsageError
 from timeloom.layers import gates_over_time, gradient_flow, saturated, step_eigenvalues
 
 
@@ -40,14 +41,37 @@ def test_shares_of_saturated_values_by_hand() -> None:
 def test_gradients_by_states_are_those_of_a_loop_by_hand() -> None:
     torch.manual_seed(0)
     layer, x = Recurrent(GRUCell(2, 4)).double(), torch.randn(3, 6, 2, dtype=torch.float64)
-    norms = gradient_flow(layer, x, lambda y: y[:, -1].square().sum())["h"]
+    [norms] = gradient_flow(layer, lambda: layer(x)[0][:, -1].square().sum())
     h, states = torch.zeros(3, 4, dtype=torch.float64), []
     for step in x.unbind(1):
         _, state = layer.cells[0].step(step, GRUCell.State(h))
         h = state.h
         states.append(h)
     gradients = torch.autograd.grad(states[-1].square().sum(), states)
-    assert_close(norms, torch.stack([gradient.norm() for gradient in gradients]))
+    assert_close(norms["h"], torch.stack([gradient.norm() for gradient in gradients]))
+
+
+def test_gradients_of_every_cell_are_in_the_order_of_time() -> None:
+    torch.manual_seed(0)
+    layer, x = Recurrent(ElmanCell(2, 4), num_layers=2, bidirectional=True).double(), torch.randn(1, 6, 2).double()
+    flows = gradient_flow(layer, lambda: layer(x, lengths=[5])[0][0, 1].sum())
+    assert len(flows) == 4
+    for number, flow in enumerate(flows):
+        reached = [t for t, norm in enumerate(flow["h"].tolist()) if norm > 0]
+        # In the upper layer, forwards from the loss at step 1 back to 0, backwards from there on to the end.
+        assert reached == {0: [0, 1, 2, 3, 4], 1: [0, 1, 2, 3, 4], 2: [0, 1], 3: [1, 2, 3, 4]}[number]
+    assert "step" not in vars(layer.cells[0])
+
+
+def test_a_flow_that_cannot_be_is_said() -> None:
+    layer, x = Recurrent(ElmanCell(2, 4), memory="sqrt"), torch.randn(1, 6, 2)
+    with pytest.raises(UsageError, match="give one with memory='full'"):
+        gradient_flow(layer, lambda: layer(x)[0].sum())
+    other = Recurrent(ElmanCell(2, 4))
+    with pytest.raises(UsageError, match="the loss did not run the layer"):
+        gradient_flow(other, lambda: layer(x)[0].sum())
+    with pytest.raises(UsageError, match="its weights are held"):
+        gradient_flow(other.requires_grad_(False), lambda: other(x)[0].sum())
 
 
 def test_eigenvalues_of_a_linear_step_are_those_of_its_matrix() -> None:

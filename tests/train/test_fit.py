@@ -127,6 +127,13 @@ def test_best_epoch_is_the_one_given_back(tmp_path: Path) -> None:
     assert weights(model) != weights(two_epochs)  # the linear schedule of a longer run takes other steps
 
 
+def test_of_equal_scores_the_later_epoch_is_given_back(tmp_path: Path) -> None:
+    model, progress = trained(tmp_path / "a", problem=LineProblem([1.0, 3.0, 3.0]))
+    last, _ = trained(tmp_path / "b", problem=LineProblem([1.0, 2.0, 3.0]))
+    assert (progress.best_epoch, progress.best_score) == (2, 3.0)
+    assert weights(model) == weights(last)
+
+
 def test_the_last_epoch_is_given_back_where_that_is_asked_for(tmp_path: Path) -> None:
     model, progress = trained(tmp_path / "a", replace(OPTIONS, keep="last"), LineProblem([5.0, 1.0, 2.0]))
     other, _ = trained(tmp_path / "b", OPTIONS, LineProblem([1.0, 2.0, 5.0]))
@@ -136,10 +143,13 @@ def test_the_last_epoch_is_given_back_where_that_is_asked_for(tmp_path: Path) ->
 
 def test_patience(tmp_path: Path) -> None:
     options = replace(OPTIONS, epochs=9, patience=2)
-    _, progress = trained(tmp_path, options, LineProblem([1.0, 2.0, 1.5, 1.9, 9.0]))
+    _, progress = trained(tmp_path / "a", options, LineProblem([1.0, 2.0, 1.5, 1.9, 9.0]))
     assert (progress.epoch, progress.best_epoch) == (4, 1)
-    _, progress = trained(tmp_path, options, resume=True)
+    _, progress = trained(tmp_path / "a", options, resume=True)
     assert progress.epoch == 4
+    # An epoch that only reaches the best score is kept, and waited for no longer.
+    _, progress = trained(tmp_path / "b", options, LineProblem([1.0, 2.0, 1.5, 2.0, 9.0]))
+    assert (progress.epoch, progress.best_epoch) == (4, 3)
 
 
 def test_clipping_is_done_and_counted(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from timeloom.cli import look_tags, look_training
+from timeloom.cli import look_gradients, look_tags, look_training
 from timeloom.core import UsageError
 from timeloom.core.files import write_whole
 from timeloom.pictures import as_png
@@ -16,7 +16,7 @@ PICTURES = {
     "lattice": (look_tags.LATTICE, look_tags.lattice),
     "transitions": (look_tags.TRANSITIONS, look_tags.transitions),
     "surface": (look_training.SURFACE, look_training.surface),
-    "gradients": (look_training.GRADIENTS, look_training.gradients),
+    "gradients": (look_gradients.GRADIENTS, look_gradients.gradients),
     "gates": (look_training.GATES, look_training.gates),
 }
 

@@ -1,4 +1,4 @@
-"""`timeloom look surface`, `gradients` and `gates`: why training fails, and what a net does inside."""
+"""`timeloom look surface` and `gates`: why training fails, and what a net does inside."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import torch
 from jsonargparse import Namespace
 from matplotlib.figure import Figure
 
-from timeloom.cli.parser import make_parser, options_of, parse
+from timeloom.cli.parser import make_parser, parse
 from timeloom.core import UsageError
-from timeloom.layers import gates_over_time, gradient_flow, saturated, step_eigenvalues
-from timeloom.pictures import error_surface, gates_figure, gradient_flow_figure
+from timeloom.layers import gates_over_time, saturated
+from timeloom.pictures import error_surface, gates_figure
 from timeloom.tasks import load
-from timeloom.tasks.adding import Adder, AddingOptions, adding_batch, learn_adding, make_adder
 from timeloom.tasks.cliff import Cliff
 from timeloom.tasks.folder import read_config
 from timeloom.tasks.inside import layers_of, loss_over_file, steps_of_text
@@ -26,7 +25,6 @@ from timeloom.train.surface import Path as Descent
 from timeloom.train.surface import Plane, along_weights, at_random, of_most_curvature
 
 SURFACE = "the loss over two weights or directions, with gradient descent on it: the cliffs"
-GRADIENTS = "how much of the gradient reaches each step, for several cells, before and after training"
 GATES = "the gates of a trained model over the steps of a text, and how many are saturated"
 CENTRE, REACH = (5.0, -3.0), 3.0  # of the picture of the one unit: w from 2 to 8, b from -6 to 0
 BEGIN = (6.0, -2.2)
@@ -124,57 +122,6 @@ def described(name: str, path: Descent) -> str:
     jumps = (path.points[1:] - path.points[:-1]).norm(dim=1)
     longest = f", the longest {float(jumps.max()):.3g} long, step {int(jumps.argmax()) + 1}" if len(jumps) else ""
     return f"{name}: loss {float(path.losses[0]):.4g} → {float(path.losses[-1]):.4g} in {len(jumps)} steps{longest}"
-
-
-def gradients(argv: Sequence[str]) -> tuple[Figure, Path]:
-    parser = make_parser(
-        "look gradients",
-        "Draw " + GRADIENTS + ", on the adding problem: the loss is at the last step, and the first number may be "
-        "anywhere in the first half.",
-    )
-    parser.add_argument(
-        "--cells",
-        type=str,
-        default="elman,irnn,gru,lstm,lstm1997",
-        help="Names of cells, with commas; `timeloom cells` has all.",
-    )
-    parser.add_class_arguments(AddingOptions, nested_key=None)
-    parser.add_argument("--out", type=str, default="gradients.png", help="The picture.")
-    options = parse(parser, argv)
-    adding = options_of(AddingOptions, options)
-    flows, eigenvalues = {}, {}
-    for name in [part.strip() for part in options.cells.split(",") if part.strip()]:
-        adder = make_adder(name, adding)
-        before = flow_of(adder, adding)
-        losses = [loss for loss, _ in learn_adding(adder, adding)]
-        after = flow_of(adder, adding) if losses else {}
-        if losses:
-            last = sum(losses[-20:]) / len(losses[-20:])
-            print(f"{name}: squared error {losses[0]:.4f} → {last:.4f} in {len(losses)} steps", file=sys.stderr)
-        # Beside the first field, the memory that goes through on a path of its own.
-        first = next(iter(before))
-        for field in [field for field in before if field in (first, "c")]:
-            own = name if field == first else f"{name}, {field}"
-            flows[own] = (before[field].numpy(), after[field].numpy() if losses else None)
-        eigenvalues[name] = eigenvalues_of(adder, adding)
-    if not flows:
-        raise UsageError("cells is empty, wanted names of cells with commas")
-    title = f"The adding problem, {adding.length} steps; after {adding.steps} updates" if adding.steps else "Untrained"
-    return gradient_flow_figure(flows, eigenvalues, title), Path(options.out)
-
-
-def flow_of(adder: Adder, options: AddingOptions) -> dict[str, torch.Tensor]:
-    x, wanted = adding_batch(options.batch_size, options.length, torch.Generator().manual_seed(0))
-    return gradient_flow(adder.layer, x, lambda y: (adder.answer(y) - wanted).square().mean())
-
-
-def eigenvalues_of(adder: Adder, options: AddingOptions) -> np.ndarray:
-    """Of one step in the middle of a sequence."""
-    x, _ = adding_batch(1, options.length, torch.Generator().manual_seed(0))
-    half = options.length // 2
-    with torch.no_grad():
-        _, state = adder.layer(x[:, :half])
-    return step_eigenvalues(adder.layer.cells[0], x[0, half], state[0]).numpy()
 
 
 def gates(argv: Sequence[str]) -> tuple[Figure, Path]:

@@ -4,7 +4,7 @@ from timeloom.layers.by_name import cell_named
 from timeloom.layers.describe import describe, references
 from timeloom.layers.doctor import Doctor
 from timeloom.layers.drop_in import GRU, LSTM, RNN
-from timeloom.layers.inside import gates_over_time, gradient_flow, saturated, step_eigenvalues
+from timeloom.layers.inside import gates_over_time, gradient_flow, saturated, step_eigenvalues, watched_steps
 from timeloom.layers.large_softmax import large_cross_entropy
 from timeloom.layers.named import (
     IRNN,
@@ -73,4 +73,5 @@ __all__ = [
     "references",
     "saturated",
     "step_eigenvalues",
+    "watched_steps",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from timeloom.core import UsageError
 from timeloom.layers.recurrent import Recurrent
-from timeloom.scan import Cell
+from timeloom.scan import Cell, plain_loop
 
 SQUASHING: dict[Any, str] = {
     torch.sigmoid: "sigmoid",
@@ -80,23 +82,60 @@ def saturated(value: Tensor, kind: str) -> float:
     return float((value == 0 if kind == "relu" else value.abs() > 0.95).double().mean())
 
 
-def gradient_flow(layer: Recurrent, x: Tensor, loss_of: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-    """The norm of ∂loss/∂state_t after each step of x (B, T, I), for every field of the first cell's state: (T,).
+@contextmanager
+def watched_steps(cells: Iterable[Cell]) -> Iterator[list[list[tuple[Tensor, Any, Any]]]]:
+    """Within it every scan takes the plain loop, and each step of a cell is noted, in the order of the loop: what it
+    read (B, I), the State it began from and the one it ended in. Gives a list for each of the cells."""
+    watched = list(cells)
+    seen: list[list[tuple[Tensor, Any, Any]]] = [[] for _ in watched]
 
-    `loss_of` takes what the layer emits (B, T, O). The layer reads forwards, and one step after another.
+    def noting(step: Any, notes: list[tuple[Tensor, Any, Any]]) -> Any:
+        def noted(x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            emitted, after = step(x, state)
+            notes.append((x, state, after))
+            return emitted, after
+
+        return noted
+
+    for cell, notes in zip(watched, seen, strict=True):
+        setattr(cell, "step", noting(cell.step, notes))  # noqa: B010 - over the method of its class, and away below
+    try:
+        with plain_loop():
+            yield seen
+    finally:
+        for cell in watched:
+            delattr(cell, "step")
+
+
+def gradient_flow(layer: Recurrent, loss: Callable[[], Tensor]) -> list[dict[str, Tensor]]:
+    """The norm of ∂loss/∂state_t after each step, for each cell of a layer (layer after layer, forwards before
+    backwards) and every field of its state: (T,), in the order of time.
+
+    `loss` gives a scalar, and runs the layer once, on B sequences that the norm is over. Raises UsageError for a layer
+    that keeps less than the whole sequence (`memory`).
     """
-    state: Any = None
-    emitted, states = [], []
-    for step in x.unbind(1):
-        y, state = layer.step(step, state)
-        emitted.append(y)
-        states.append([field.requires_grad_() if field.is_floating_point() else field for field in state[0]])
-    names = state[0]._fields
-    loss = loss_of(torch.stack(emitted, 1))
-    wanted = [field for fields in states for field in fields]
-    gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
-    norms = torch.tensor([0.0 if g is None else float(g.double().norm()) for g in gradients], dtype=torch.float64)
-    return dict(zip(names, norms.view(len(states), len(names)).T, strict=True))
+    if layer.memory != "full":
+        raise UsageError(f"gradient_flow: the layer has memory={layer.memory!r}; give one with memory='full'")
+    with watched_steps(layer.cells) as seen:
+        value = loss()
+    if not all(seen):
+        raise UsageError("gradient_flow: the loss did not run the layer")
+    wanted = [field for notes in seen for _, _, after in notes for field in after if field.requires_grad]
+    if not wanted:
+        raise UsageError("gradient_flow: no state of the layer has a gradient; its weights are held")
+    gradients = iter(torch.autograd.grad(value, wanted, allow_unused=True))
+    found = []
+    for number, notes in enumerate(seen):
+        rows = [[norm_of(next(gradients) if field.requires_grad else None) for field in after] for _, _, after in notes]
+        norms = torch.tensor(rows, dtype=torch.float64)
+        if layer.bidirectional and number % 2:
+            norms = norms.flip(0)
+        found.append(dict(zip(layer.cells[number].State._fields, norms.T, strict=True)))
+    return found
+
+
+def norm_of(gradient: Tensor | None) -> float:
+    return 0.0 if gradient is None else float(gradient.double().norm())
 
 
 def step_eigenvalues(cell: Cell, x: Tensor, state: Any) -> Tensor:

@@ -36,7 +36,9 @@ def gradient_flow_figure(flows: Flows, eigenvalues: Mapping[str, np.ndarray], ti
             values = eigenvalues[name]
             right.plot(np.real(values), np.imag(values), ".", color=f"C{number}", markersize=4, label=name)
     right.set_aspect("equal")
-    right.set(xlabel="real part", ylabel="imaginary part", title="eigenvalues of ∂state'/∂state, one step")
+    trained = any(after is not None for _, after in flows.values())
+    whose = "after training" if trained else "untrained"
+    right.set(xlabel="real part", ylabel="imaginary part", title=f"eigenvalues of ∂state'/∂state, one step, {whose}")
     right.title.set_fontsize("small")
     right.grid(alpha=0.3)
     return figure

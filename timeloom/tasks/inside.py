@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,23 +56,31 @@ def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
     return words, model.embedding(symbols)[0]
 
 
-def loss_over_file(model: Model, config: dict[str, Any], path: str | Path, count: int) -> Callable[[], Tensor]:
-    """The loss of a model over the first `count` examples of a file, written as those it was trained on; of a text
-    over its first `count` symbols."""
+def loss_over_file(
+    model: Model, config: dict[str, Any], path: str | Path, count: int, longest: bool = False
+) -> Callable[[], Tensor]:
+    """The loss of a model over the first `count` examples of a file, written as those it was trained on, or over the
+    `longest` of them alone; of a text over its first `count` symbols."""
     model.eval()
     written = config.get("file", {})
     batch: Any
+
+    def chosen(examples: Sequence[Any], length_of: Callable[[Any], int]) -> list[Any]:
+        some = list(examples[:count])
+        return [max(some, key=length_of)] if longest else some
+
     if isinstance(model, Tagger):
         sentences, _ = TaggedFile(**written).read(path)
         known = [one for one in sentences if all(tag in model.tags for tag in one.tags or ())]
         if not known:
             raise DataError("has no sentence with tags that the model knows", path)
-        batch = model.encode(known[:count])
+        batch = model.encode(chosen(known, lambda one: len(one.tokens)))
     elif isinstance(model, Classifier):
-        batch = model.encode(LabelledFile(**written).read(path)[:count])
+        examples = LabelledFile(**written).read(path)
+        batch = model.encode(chosen(examples, lambda one: len(model.encode_content(one))))
     elif isinstance(model, KeytermExtractor):
         documents = DocumentFile(**written).read(path)
-        batch = model.encode([one for one in documents if one.words][:count])
+        batch = model.encode(chosen([one for one in documents if one.words], lambda one: len(one.words)))
     else:
         numbers: list[int] = []
         for text in pieces(path):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from timeloom.core import ModelError, UsageError
 from timeloom.tasks.classify import Classifier
 from timeloom.tasks.folder import read_model
@@ -31,13 +33,27 @@ def load(path: str | Path) -> Model:
 
     Raises ModelError where there is no model at `path`, or where it is damaged or foreign. Nothing is unpickled.
     """
+    return built(path, trained=True)
+
+
+def untrained(path: str | Path) -> Model:
+    """The model as it might have begun: the architecture of a saved one, with fresh weights of its seed."""
+    return built(path, trained=False)
+
+
+def built(path: str | Path, trained: bool) -> Model:
     config, weights = read_model(path)
     if config["task"] not in MODELS:
         raise ModelError(f"{path} is a model for the task {config['task']!r}; this version knows: {', '.join(MODELS)}")
     kind, names = MODELS[config["task"]]
     try:
+        if not trained:
+            torch.manual_seed(config["training"]["seed"])
         model = kind(**{name: config[name] for name in names})
         model.to(next(iter(weights.values())).dtype)
+        if not trained:  # what was counted in the data, and not learned, stays
+            counted = {name: weights[name] for name, _ in model.named_buffers() if name in weights}
+            weights = {**model.state_dict(), **counted}
         model.load_state_dict(weights)
     except DAMAGED as error:
         raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error

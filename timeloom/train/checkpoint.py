@@ -13,7 +13,7 @@ import torch
 from timeloom.core import ModelError
 from timeloom.core.files import reason, write_whole
 
-FORMAT = 2  # raised whenever an older checkpoint can no longer be read
+FORMAT = 3  # raised whenever an older checkpoint can no longer be read
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Progress:
     clipped: int = 0  # steps of this epoch whose gradient was too long
     best_epoch: int = -1
     best_score: float = float("-inf")
-    finished: bool = False
+    waiting: int = 0  # epochs since that score was last passed, not only reached
     history: list[dict[str, float]] = field(default_factory=list)  # one row an epoch
 
 

@@ -165,8 +165,7 @@ class Fit:
 
     def is_over(self) -> bool:
         done, patience = self.progress, self.options.patience
-        bored = patience > 0 and done.epoch - 1 - done.best_epoch >= patience and done.step == 0 and done.epoch > 0
-        return done.epoch >= self.options.epochs or bored
+        return done.epoch >= self.options.epochs or (0 < patience <= done.waiting and done.step == 0)
 
     def train_epochs(self, stop: StopRequest) -> None:
         # purge_step has TensorBoard forget what an earlier start logged after its last checkpoint.
@@ -269,7 +268,10 @@ class Fit:
             "seconds": seconds,
         }
         score = scores[self.problem.selected_by] * (-1 if self.problem.lower_is_better else 1)
-        best = score > progress.best_score or progress.best_epoch < 0 or self.options.keep == "last"
+        better = score > progress.best_score or progress.best_epoch < 0
+        # Of equal scores the later has learned for longer. Patience still ends where nothing gets better.
+        best = better or score == progress.best_score or self.options.keep == "last"
+        progress.waiting = 0 if better else progress.waiting + 1
         if best:
             progress.best_score, progress.best_epoch = score, progress.epoch
             self.best = {name: value.detach().clone() for name, value in self.plain_model.state_dict().items()}

@@ -25,8 +25,9 @@ class TrainingOptions:
         warmup: Share of all steps in which the learning rate climbs from zero.
         clip_norm: Longest gradient, over all parameters together; longer ones are scaled down. null: any length.
         clip_value: Largest entry of a gradient; applied before clip_norm. null: any size.
-        keep: Which epoch's weights the model is made of: the best on the validation data, or the last, for a final
-            model of settings that were chosen before; its validation data may then be part of what it learns from.
+        keep: Which epoch's weights the model is made of: the best on the validation data (of equals the later), or the
+            last, for a final model of settings that were chosen before; its validation data may then be part of what it
+            learns from.
         patience: Epochs without a better validation score before the run stops; 0 never stops early.
         seed: Seed of the weights, the order of the data and all noise. Same seed, same bytes.
         checkpoint_seconds: Longest time between two checkpoints inside an epoch; one is always written at its end.
