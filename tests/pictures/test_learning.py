@@ -45,7 +45,7 @@ def test_gradients_and_eigenvalues_in_the_colour_of_their_cell() -> None:
 
 def test_a_row_for_each_gate_with_its_share() -> None:
     gates = {"sigmoid(f)": np.random.default_rng(0).random((4, 30)), "tanh(g)": -np.ones((4, 30))}
-    figure = gates_figure(["a", "b", "c", "d"], gates, {"sigmoid(f)": 0.25, "tanh(g)": 1.0}, most=10)
-    assert len(figure.axes) == 4
+    figure = gates_figure(["a", "b", "c", "d"], gates, {"sigmoid(f)": 0.25, "tanh(g)": 1.0}, "LSTM", most=10)
+    assert len(figure.axes) == 6  # with a scale of colours for each
     assert figure.axes[0].images[0].get_array().shape == (10, 4)  # type: ignore[union-attr]
     assert figure.axes[3].get_title() == "100 % saturated"

@@ -14,7 +14,7 @@ from jsonargparse import Namespace
 from matplotlib.figure import Figure
 
 from timeloom.cli.parser import make_parser, parse
-from timeloom.core import UsageError
+from timeloom.core import UsageError, check_seed
 from timeloom.layers import gates_over_time, saturated
 from timeloom.pictures import error_surface, gates_figure
 from timeloom.tasks import load
@@ -113,11 +113,6 @@ def plane_of(
     return Plane(model, loss, directions), (0.0, 0.0), options.span, begin or (far, far), names
 
 
-def check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"seed is {seed}, wanted 0 or more, and less than 2^63")
-
-
 def described(name: str, path: Descent) -> str:
     jumps = (path.points[1:] - path.points[:-1]).norm(dim=1)
     longest = f", the longest {float(jumps.max()):.3g} long, step {int(jumps.argmax()) + 1}" if len(jumps) else ""
@@ -145,4 +140,7 @@ def gates(argv: Sequence[str]) -> tuple[Figure, Path]:
     shares = {name: saturated(value, kinds[name]) for name, value in found.items()}
     for name, share in shares.items():
         print(f"{name}: {100 * share:.0f} % saturated", file=sys.stderr)
-    return gates_figure(words, {name: v.numpy() for name, v in found.items()}, shares, options.units), Path(options.out)
+    values = {name: value.numpy() for name, value in found.items()}
+    way = ("forwards", "backwards")[options.backward]
+    title = f"{Path(options.model).name}: the first layer's {type(layers.cells[0]).__name__}, reading {way}"
+    return gates_figure(words, values, shares, title, options.units), Path(options.out)

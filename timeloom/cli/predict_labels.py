@@ -56,6 +56,7 @@ def run(argv: Sequence[str]) -> int:
             if options.picture and why is not None and not drawn:
                 title = f"label {why.label}, probability {why.probability:.2f}"
                 write_whole(options.picture, as_png(word_weights(why.words, why.influence, why.attention, title)))
+                print(f"picture: {options.picture}", file=sys.stderr)
                 drawn = True
             likely = dict(zip(classifier.labels, chances.tolist(), strict=True))
             labels = classifier.chosen(chances)

@@ -125,8 +125,8 @@ def tell_tagger(result: Trained[tagging.Tagger, tagging.TaggingScores], options:
 
 def tell_classifier(result: Trained[classify.Classifier, classify.LabelScores], options: dict[str, Any]) -> str:
     line = (
-        f"{kept_epoch(result.progress)}: {result.valid.accuracy:.2f} % right on the validation data; "
-        f"{result.progress.seconds:.0f} s of training"
+        f"{kept_epoch(result.progress)}: {result.valid.accuracy:.2f} % of {result.valid.examples} examples right on "
+        f"the validation data; {result.progress.seconds:.0f} s of training"
     )
     return line if result.test is None else f"{result.test.report()}\n{line}"
 

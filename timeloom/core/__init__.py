@@ -2,6 +2,7 @@
 
 from timeloom.core.errors import DataError, ModelError, RunError, ShapeError, TimeloomError, UsageError
 from timeloom.core.padded import Padded, check_lengths, step_mask
+from timeloom.core.seeds import check_seed
 from timeloom.core.shapes import check_last_axis, named
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "UsageError",
     "check_last_axis",
     "check_lengths",
+    "check_seed",
     "named",
     "step_mask",
 ]

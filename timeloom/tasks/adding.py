@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from timeloom.core import UsageError
+from timeloom.core import UsageError, check_seed
 from timeloom.layers import Recurrent, cell_named
 
 
@@ -72,8 +72,7 @@ class AddingOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{name} is {value}, wanted more than 0")
-        if not 0 <= self.seed < 2**63:
-            raise UsageError(f"seed is {self.seed}, wanted 0 or more, and less than 2^63")
+        check_seed(self.seed)
 
 
 def make_adder(cell: str, options: AddingOptions) -> Adder:

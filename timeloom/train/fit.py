@@ -26,6 +26,7 @@ from timeloom.train.options import TrainingOptions
 from timeloom.train.watch import Watch
 
 LAST, LOG = "last.ckpt", "log.csv"
+FEW = 200  # updates
 
 
 class Problem(ABC):
@@ -130,6 +131,11 @@ class Fit:
         if not self.is_over():
             with StopRequest() as stop, self.watch:
                 self.watch.begin(self.total_steps, self.progress.steps)
+                if self.total_steps < FEW:
+                    self.watch.note(
+                        f"{self.total_steps} updates in all, where a net seldom learns in fewer than {FEW}; more "
+                        "epochs or a smaller batch_size give more"
+                    )
                 self.train_epochs(stop)
         elif resume:
             self.watch.note("the run had already ended; its best weights are taken")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from timeloom.core import UsageError
+from timeloom.core import UsageError, check_seed
 
 LARGE = 1e38  # the largest numbers of float32 are a little larger
 
@@ -55,7 +55,7 @@ class TrainingOptions:
     precision: Literal["32-true", "64-true", "16-mixed", "bf16-mixed", "bf16-true"] = "32-true"
 
     def __post_init__(self) -> None:
-        at_least = {"epochs": 1, "batch_size": 1, "patience": 0, "checkpoint_seconds": 0, "weight_decay": 0, "seed": 0}
+        at_least = {"epochs": 1, "batch_size": 1, "patience": 0, "checkpoint_seconds": 0, "weight_decay": 0}
         for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted {least} or more")
@@ -68,5 +68,4 @@ class TrainingOptions:
                 raise UsageError(f"{name} is {value}, wanted more than 0 and less than {LARGE:g}")
         if self.keep == "last" and self.patience:
             raise UsageError("patience waits for a better epoch, and keep=last takes the last one; give one of them")
-        if self.seed >= 2**63:
-            raise UsageError(f"seed is {self.seed}, wanted less than 2^63")
+        check_seed(self.seed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timeloom.core import ModelError, UsageError
+from timeloom.core import ModelError, UsageError, check_seed
 from timeloom.data import EOS
 from timeloom.tasks.language.model import LanguageModel
 
@@ -41,8 +41,8 @@ class GenerationOptions:
             raise UsageError(f"temperature is {self.temperature}, wanted a finite number, 0 or more")
         if self.top_k is not None and self.top_k < 1:
             raise UsageError(f"top_k is {self.top_k}, wanted 1 or more")
-        if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise UsageError(f"seed is {self.seed}, wanted 0 or more, and less than 2^63")
+        if self.seed is not None:
+            check_seed(self.seed)
         if not 0 < self.top_p <= 1:
             raise UsageError(f"top_p is {self.top_p}, wanted 0 < top_p ≤ 1")
 
@@ -87,11 +87,12 @@ def prompt_symbols(model: LanguageModel, prompt: str) -> list[int]:
 def written(
     model: LanguageModel, symbols: list[int], options: GenerationOptions, generator: torch.Generator
 ) -> Iterator[str]:
-    encoded, state = model.read(torch.tensor([symbols]))
+    device = model.embedding.weight.device
+    encoded, state = model.read(torch.tensor([symbols], device=device))
     encoded = encoded[:, -1]
     pending: list[int] = []
     for _ in range(options.length):
-        scores = model.log_probabilities(encoded)[0].double()
+        scores = model.log_probabilities(encoded)[0].double().cpu()
         if not scores.isfinite().all():
             raise ModelError("the model's scores are not numbers: its weights are damaged.\n  Train it anew.")
         scores[model.tokenizer.never_written] = -math.inf
@@ -101,7 +102,7 @@ def written(
         if not text.endswith(HALF) or len(pending) > 4:
             yield text
             pending = []
-        encoded, state = model.layers.step(model.embedding(torch.tensor([number])), state)
+        encoded, state = model.layers.step(model.embedding(torch.tensor([number], device=device)), state)
     if pending:
         yield model.tokenizer.decode(pending)
 
