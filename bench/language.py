@@ -45,7 +45,7 @@ def language() -> str:
         "PTB words, SCRN 100 + 40": ("ptb-scrn", [*ptb_files(), *LEARNED_BY_WORDS, *small]),
         "tiny Shakespeare, characters, LSTM 2 × 512": ("shakespeare", [*shakespeare_files(), *SHAKESPEARE]),
     }
-    done = trained({f"language/{name}": words for name, words in runs.values()}, "language", side_by_side=1)
+    done = trained({f"language/{name}": words for name, words in runs.values()}, "language", at_a_time=1)
     rows = []
     for title, (name, words) in runs.items():
         run = done[f"language/{name}"]

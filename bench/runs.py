@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from page import ROOT
 
 from timeloom.core import RunError, UsageError
@@ -33,14 +35,14 @@ class Done:
     minutes: float
 
 
-def trained(runs: dict[str, list[str]], task: str = "tag", side_by_side: int = SIDE_BY_SIDE) -> dict[str, Done]:
+def trained(runs: dict[str, list[str]], task: str = "tag", at_a_time: int = SIDE_BY_SIDE) -> dict[str, Done]:
     """The runs by name, with the options of `timeloom train TASK` that each has.
 
     What is finished already is not repeated, what was stopped goes on. One after another they have all threads, side by
     side one each.
     """
-    with ThreadPoolExecutor(side_by_side) as pool:
-        threads = {"OMP_NUM_THREADS": "1"} if side_by_side > 1 else {}
+    with ThreadPoolExecutor(at_a_time) as pool:
+        threads = {"OMP_NUM_THREADS": "1"} if at_a_time > 1 else {}
         done = pool.map(lambda name: train(name, task, runs[name], threads), runs)
         return dict(zip(runs, done, strict=True))
 
@@ -59,6 +61,13 @@ def train(name: str, task: str, words: list[str], threads: dict[str, str]) -> Do
     minutes = sum(float(row["seconds"]) for row in rows) / 60
     print(f"{name}: {minutes:.1f} minutes", file=sys.stderr, flush=True)
     return Done(config["scores"]["test"], config["scores"]["valid"], config["epoch"], len(rows), minutes)
+
+
+def side_by_side(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    """What `work` gives for each of the jobs, in their order; as many at a time as trainings are, a thread each."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(SIDE_BY_SIDE, context, torch.set_num_threads, (1,)) as pool:
+        yield from pool.map(work, *zip(*jobs, strict=True))
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:
