@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import torch
+from page import machine
 from timing import alternating, training_of
 from torch import nn
 
@@ -21,10 +22,11 @@ def every_cell(most: float) -> list[str]:
     """Rows as Markdown; `most` is the rate of multiply-adds that the same threads reach with nothing else to do."""
     x = torch.randn(B, T, H)
     lines = [
-        "### Every cell",
+        "## How fast each cell is",
         "",
-        f"A training step at ({B}, {T}, {H}), each beside nn.LSTM in the same minute. Multiply-adds are those of the "
-        "products of one step forward; the last column is how much of nn.LSTM's speed each of them runs at.",
+        f"Float32, {torch.get_num_threads()} threads, {most / 1e9:.0f} GFLOP/s of multiply-adds as the "
+        f"peak. A training step at ({B}, {T}, {H}), each beside nn.LSTM in the same minute. Multiply-adds are those of "
+        "the products of one step forward; the last column is how much of nn.LSTM's speed each of them runs at.",
         "",
         "| cell | multiply-adds / H² | training ms | of peak | nn.LSTM ms | speed for each multiply-add |",
         "|---|---|---|---|---|---|",
@@ -42,7 +44,7 @@ def every_cell(most: float) -> list[str]:
             f"| {1e3 * times['nn.LSTM']:.1f} | {relative:.2f} |"
         )
         print(lines[-1], file=sys.stderr, flush=True)
-    return [*lines, ""]
+    return [*lines, "", f"Command: `python bench/scan.py cells`. Machine: {machine()}."]
 
 
 def multiply_adds(cell: Cell) -> int:

@@ -1,4 +1,4 @@
-"""RESULTS.md: where the tables go, and what they were measured on."""
+"""RESULTS.md and what else has tables: where they go, and what they were measured on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "RESULTS.md"
+PAGES = (PAGE, ROOT / "docs" / "choose-a-cell.md")
 
 
 def machine() -> str:
@@ -25,9 +26,12 @@ def machine() -> str:
 
 
 def write_section(name: str, text: str) -> None:
-    """Put a table into RESULTS.md in place of what stood between its marks."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Results\n\nMeasured by `make results`.\n"
+    """Put a table where its marks stand, in place of what stood between them; a new one at the end of RESULTS.md."""
     section = f"<!-- {name} -->\n{text}\n<!-- end of {name} -->\n"
     pattern = re.compile(rf"<!-- {name} -->\n.*?<!-- end of {name} -->\n", re.DOTALL)
-    page = pattern.sub(lambda found: section, page) if pattern.search(page) else page.rstrip() + "\n\n" + section
-    PAGE.write_text(page, encoding="utf-8")
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        if pattern.search(page):
+            path.write_text(pattern.sub(lambda found: section, page), encoding="utf-8")
+            return
+    PAGE.write_text(PAGE.read_text(encoding="utf-8").rstrip() + "\n\n" + section, encoding="utf-8")

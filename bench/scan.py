@@ -193,7 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="table", help=f"of {', '.join((*TWINS, *OTHERS))}; all without")
     parser.add_argument("--threads", type=int, default=2, help="how many threads every contender has (default 2)")
-    parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md and docs/choose-a-cell.md")
     given = parser.parse_args()
     if unknown := [name for name in given.tables if name not in (*TWINS, *OTHERS)]:
         parser.error(f"no table {unknown[0]}; there are: {', '.join((*TWINS, *OTHERS))}")
@@ -205,10 +205,13 @@ def main() -> int:
     torch.manual_seed(0)
     most = peak()
     wanted = given.tables or [*TWINS, *OTHERS]
+    if "cells" in wanted:
+        show("cells", "\n".join(every_cell(most)), given.write)
     tables: list[str] = []
     for name in wanted:
+        if name == "around":
+            tables += around()
         if name in ("cells", "around"):
-            tables += every_cell(most) if name == "cells" else around()
             continue
         rows = against_plain_loop(CUSTOM_SHAPES) if name == "custom" else against_twin(name, SHAPES)
         tables += table("A peephole LSTM" if name == "custom" else name, rows, most)
@@ -225,10 +228,15 @@ def main() -> int:
             f"Command: `make bench`. Machine: {machine()}.",
         ]
     )
-    print(text)
-    if given.write:
-        write_section("scan", text)
+    if tables:
+        show("scan", text, given.write)
     return 0
+
+
+def show(name: str, text: str, write: bool) -> None:
+    print(text)
+    if write:
+        write_section(name, text)
 
 
 if __name__ == "__main__":

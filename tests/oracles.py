@@ -6,7 +6,6 @@ names; x is (T, I), every field of a state is (H,).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -170,41 +169,42 @@ def mgu(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
 
 def clockwork(groups: list[tuple[int, slice]]) -> Step:
     """`groups`: a period and the units that have it."""
-    cycle = math.lcm(*(period for period, _ in groups))
 
     def step(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
         h, t = state
-        new = h.copy()
+        new, after = h.copy(), t + 1
         for period, units in groups:
-            if int(t[0]) % period == 0:
+            after[units] %= period
+            if t[units][0] == 0:
                 total = parameters["input.weight"][units] @ x + parameters["input.bias"][units]
                 for other, sources in groups:
                     if other >= period:
                         total = total + parameters["recurrent.weight"][units, sources] @ h[sources]
                 new[units] = np.tanh(total)
-        return new, (new, (t + 1) % cycle)
+        return new, (new, after)
 
     return step
 
 
-def scrn(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
+def scrn(parameters: Parameters, x: Array, state: State, alpha: float = 0.95) -> tuple[Array, State]:
     h, s = state
-    alpha = sigmoid(parameters["logit_alpha"]) if "logit_alpha" in parameters else 0.95
+    alpha = sigmoid(parameters["logit_alpha"]) if "logit_alpha" in parameters else alpha
     s = (1 - alpha) * (parameters["context.weight"] @ x) + alpha * s
     total = parameters["from_context.weight"] @ s + parameters["input.weight"] @ x + parameters["input.bias"]
     h = sigmoid(total + parameters["recurrent.weight"] @ h)
     return np.concatenate([h, s]), (h, s)
 
 
-def indrnn(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
-    h = relu(parameters["input.weight"] @ x + parameters["u"] * state[0] + parameters["input.bias"])
+def indrnn(parameters: Parameters, x: Array, state: State, most: float = np.inf) -> tuple[Array, State]:
+    u = np.minimum(np.maximum(parameters["u"], -most), most)
+    h = relu(parameters["input.weight"] @ x + u * state[0] + parameters["input.bias"])
     return h, (h,)
 
 
-def janet(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
+def janet(parameters: Parameters, x: Array, state: State, beta: float = 1.0) -> tuple[Array, State]:
     (h,) = state
     s, g = totals(parameters, x, h, 2)
-    h = sigmoid(s) * h + (1 - sigmoid(s - 1.0)) * np.tanh(g)
+    h = sigmoid(s) * h + (1 - sigmoid(s - beta)) * np.tanh(g)
     return h, (h,)
 
 
@@ -223,9 +223,10 @@ def ligru(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]
     return h, (h,)
 
 
-def cornn(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
+def cornn(
+    parameters: Parameters, x: Array, state: State, dt: float = 0.05, gamma: float = 2.7, epsilon: float = 5.0
+) -> tuple[Array, State]:
     h, z = state
-    dt, gamma, epsilon = 0.05, 2.7, 5.0
     driven = parameters["input.weight"] @ x + parameters["input.bias"]
     force = np.tanh(driven + parameters["recurrent.weight"] @ h + parameters["recurrent_velocity.weight"] @ z)
     z_new = z + dt * force - dt * gamma * h - dt * epsilon * z
@@ -233,13 +234,15 @@ def cornn(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]
     return h_new, (h_new, z_new)
 
 
-def slstm(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
+def slstm(
+    parameters: Parameters, x: Array, state: State, forget: Callable[[Array], Array] = sigmoid
+) -> tuple[Array, State]:
     """With c and n as they are, e^m times what the cell keeps, which is well below an overflow in these tests."""
     h, c, n, m = state
     i, f, z, o = totals(parameters, x, h, 4)
-    c = sigmoid(f) * c * np.exp(m) + np.exp(i) * np.tanh(z)
-    n = sigmoid(f) * n * np.exp(m) + np.exp(i)
-    m = np.maximum(np.where(state[2] == 0, i, np.log(sigmoid(f)) + m), i)
+    c = forget(f) * c * np.exp(m) + np.exp(i) * np.tanh(z)
+    n = forget(f) * n * np.exp(m) + np.exp(i)
+    m = np.maximum(np.where(state[2] == 0, i, np.log(forget(f)) + m), i)
     h = sigmoid(o) * c / n
     return h, (h, c / np.exp(m), n / np.exp(m), m)
 
@@ -271,13 +274,13 @@ def min_lstm(parameters: Parameters, x: Array, state: State) -> tuple[Array, Sta
     return h, (h,)
 
 
-def sru(parameters: Parameters, x: Array, state: State) -> tuple[Array, State]:
+def sru(parameters: Parameters, x: Array, state: State, bias: float = 0.0) -> tuple[Array, State]:
     (c,) = state
     H = len(c)
     f = sigmoid(gate(parameters, "input", 1, x, H) + parameters["v_f"] * c + parameters["b_f"])
     r = sigmoid(gate(parameters, "input", 2, x, H) + parameters["v_r"] * c + parameters["b_r"])
     c = f * c + (1 - f) * gate(parameters, "input", 0, x, H)
-    through = parameters["skip.weight"] @ x if "skip.weight" in parameters else np.sqrt(3) * x
+    through = parameters["skip.weight"] @ x if "skip.weight" in parameters else np.sqrt(1 + 2 * np.exp(bias)) * x
     return r * c + (1 - r) * through, (c,)
 
 

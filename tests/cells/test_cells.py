@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from tests.catalogue import Entry, build, every_cell
+from tests import oracles
+from tests.catalogue import Entry, build, every_cell, random_state
 from tests.tolerances import assert_close
 from tests.ways import both_ways  # noqa: F401
 from timeloom.cells import (
@@ -188,10 +191,22 @@ def test_a_clockwork_of_period_one_is_an_elman_network() -> None:
     assert_close(scan(clockwork, reading())[0], scan(elman, reading())[0])
 
 
+def test_a_step_of_clockwork_that_all_groups_read_is_one_of_an_elman_network_with_the_block_mask() -> None:
+    clockwork = ClockworkCell(5, 6, periods=(1, 2, 4)).double()
+    elman = same_weights(ElmanCell(5, 6), dict(clockwork.named_parameters()))
+    group = torch.arange(6) // 2
+    with torch.no_grad():
+        elman.get_parameter("recurrent.weight").mul_(group[None, :] >= group[:, None])
+        elman.get_parameter("recurrent.bias").zero_()
+    h = torch.randn(3, 6).double()
+    y, _ = clockwork(reading()[0], clockwork.State(h, torch.zeros(3, 6).double()))
+    assert_close(y, elman(reading()[0], elman.State(h))[0])
+
+
 def test_a_slow_group_feeds_a_fast_one_and_not_the_other_way() -> None:
     cell = ClockworkCell(5, 4, periods=(1, 2)).double()
     x = reading().requires_grad_()
-    state = cell.State(torch.randn(3, 4).double().requires_grad_(), torch.zeros(3, 1).double())
+    state = cell.State(torch.randn(3, 4).double().requires_grad_(), torch.zeros(3, 4).double())
     y, _ = scan(cell, x[:1], state)
     fast, slow = (
         torch.autograd.grad(y[..., part].sum(), state.h, retain_graph=True)[0] for part in (slice(2), slice(2, 4))
@@ -315,10 +330,67 @@ def test_initialisations_by_name() -> None:
     with pytest.raises(UsageError, match="there is no cell in LSTM"):
         initialise(LSTM(3, 4), "orthogonal")
 
+    both = nn.ModuleList([CoupledLSTMCell(3, 4), ElmanCell(3, 4)])
+    before = {name: value.clone() for name, value in both.state_dict().items()}
+    with pytest.raises(UsageError, match="ElmanCell: its gates are hidden"):
+        initialise(both, "forget-bias", value=3.0)
+    assert all(torch.equal(value, before[name]) for name, value in both.state_dict().items())
+    with pytest.raises(UsageError, match="orthogonal has no option 'value'; it has: none"):
+        initialise(irnn, "orthogonal", value=3.0)
+
+
+@pytest.mark.parametrize(("backbone_size", "wide"), [(8, True), (12, True), (3, False)])
+def test_a_backbone_of_any_width_begins_orthogonal(backbone_size: int, wide: bool) -> None:
+    weight = CELLS["cfc"](3, 4, backbone_size=backbone_size).get_parameter("recurrent.weight")
+    assert_close(weight.T @ weight if wide else weight @ weight.T, torch.eye(4 if wide else 3))
+
+
+@pytest.mark.parametrize(
+    ("make", "oracle"),
+    [
+        (lambda: CELLS["janet"](3, 4, beta=0.3), partial(oracles.janet, beta=0.3)),
+        (
+            lambda: CELLS["cornn"](3, 4, dt=0.1, gamma=1.3, epsilon=2.2),
+            partial(oracles.cornn, dt=0.1, gamma=1.3, epsilon=2.2),
+        ),
+        (lambda: SRUCell(4, 4, highway_bias=-1.5), partial(oracles.sru, bias=-1.5)),
+        (lambda: SCRNCell(3, 4, alpha=0.7, context_size=2), partial(oracles.scrn, alpha=0.7)),
+        (lambda: CELLS["cfc"](3, 4, backbone_size=6), oracles.cfc(timed=False)),
+        (lambda: CELLS["indrnn"](3, 4, longest=2), partial(oracles.indrnn, most=2**0.5)),
+        (lambda: SLSTMCell(3, 4, forget_gate="exp"), partial(oracles.slstm, forget=np.exp)),
+        (lambda: ElmanCell(3, 4, "sigmoid", bias=False), oracles.elman(oracles.sigmoid)),
+        (
+            lambda: JordanCell(3, 4, output_size=2, nonlinearity="relu", output_activation="tanh"),
+            oracles.jordan(oracles.relu, np.tanh),
+        ),
+        (lambda: GRUCell(3, 4, bias=False), oracles.gru),
+        (lambda: CELLS["mgu"](3, 4, bias=False), oracles.mgu),
+    ],
+)
+def test_options_of_cells_by_their_equations_in_numpy(make: Callable[[], Cell], oracle: oracles.Step) -> None:
+    torch.manual_seed(0)
+    cell = make().double()
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.add_(0.5 * torch.randn_like(parameter))
+    x, state = torch.randn(6, 1, cell.input_size).double(), random_state(cell, 1)
+    y, final = scan(cell, x, state)
+    parameters = {name: parameter.detach().numpy() for name, parameter in cell.named_parameters()}
+    emitted, end = oracles.run(oracle, parameters, x[:, 0].numpy(), tuple(f[0].detach().numpy() for f in state))
+    assert_close(y[:, 0], torch.from_numpy(emitted.copy()))
+    assert_close(tuple(field[0] for field in final), tuple(torch.from_numpy(field) for field in end))
+
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: LSTMCell(3, 0), "LSTMCell: hidden_size is 0, wanted a whole number, 1 or more"),
+        (lambda: CELLS["mgu"](3, -1), "MGUCell: hidden_size is -1, wanted a whole number"),
+        (lambda: CELLS["mgu"](3, 4.0), "MGUCell: hidden_size is 4.0, wanted a whole number"),
+        (lambda: CELLS["mgu"]("3", 4), "MGUCell: input_size is '3', wanted a whole number"),
+        (lambda: ClockworkCell(3, 4, periods=4), "periods is 4, wanted a list"),  # type: ignore[arg-type]
+        (lambda: CELLS["indrnn"](3, 4, longest=0), "IndRNNCell: longest is 0, wanted 1 or more"),
+        (lambda: SLSTMCell(3, 4, forget_gate="tanh"), "forget_gate is 'tanh', wanted sigmoid or exp"),  # type: ignore[arg-type]
         (lambda: ClockworkCell(3, 4, periods=[0, 1]), r"ClockworkCell: periods is \[0, 1\]"),
         (lambda: ClockworkCell(3, 2, periods=[1, 2, 4]), "wanted from 1 to hidden_size=2 whole numbers"),
         (lambda: SCRNCell(3, 4, alpha=1.5), "SCRNCell: alpha is 1.5"),

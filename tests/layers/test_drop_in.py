@@ -92,6 +92,17 @@ def test_it_survives_what_modules_go_through(ours: Any, theirs: Any, options: An
     assert_close(flat(single(x.float())), flat(theirs_single(x.float())))
 
 
+@every_kind
+def test_what_comes_out_may_be_written_over(ours: Any, theirs: Any, options: Any) -> None:
+    layer, twin = pair(ours, theirs, options)
+    found = []
+    for each in (layer, twin):
+        y = each(x := torch.randn(6, 4, 5, generator=torch.Generator().manual_seed(0)).double().requires_grad_())[0]
+        torch.relu_(y)
+        found.append((y, *torch.autograd.grad(y.square().sum(), [x, *each.parameters()])))
+    assert_close(*found)
+
+
 def test_dropout_between_layers_draws_what_torch_draws() -> None:
     layer, twin = pair(timeloom.LSTM, nn.LSTM, {"num_layers": 3, "dropout": 0.4})
     x = torch.randn(4, 6, 5).double()

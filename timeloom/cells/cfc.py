@@ -24,13 +24,14 @@ class CfCCell(Cell):
     Shapes: x (B, I), h (B, H) → h' (B, H). Parameters: K(I + H) + K + 4(H·K + H), I less 1 if `timed`.
     Begins with W, F, G, A, C as Glorot, U orthogonal, all b = 0.
     Source: Hasani et al. 2022, Closed-form Continuous-time Neural Networks, arXiv:2106.13898, with a backbone of one
-    layer and its 2/3 in full, where the authors' programs have 0.666.
+    layer and its 2/3 in full, where the authors' programs have 0.666; C a + c_b, too, is theirs.
 
     Args:
         backbone_size: K. None means H.
         timed: The last number of x is τ. Without it τ is 1. A layer has then no second direction and no second layer.
     """
 
+    gates = ("backbone",)
     sources = (references.CFC,)
 
     class State(NamedTuple):
@@ -53,6 +54,9 @@ class CfCCell(Cell):
 
     def reset_parameters(self) -> None:
         standard(self)
+        with torch.no_grad():
+            for head in self.heads.weight.chunk(4):
+                nn.init.xavier_uniform_(head)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         features = x[:, :-1] if self.timed else x

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from timeloom.cells import references
 from timeloom.cells.initial import standard
+from timeloom.core import UsageError
 from timeloom.scan import Cell
 
 
@@ -19,7 +20,11 @@ class IndRNNCell(Cell):
 
     Shapes: x (B, I), h (B, H) → h' (B, H). Parameters: H·I + 2H.
     Begins with W as Glorot, u evenly from 0 to 1, b = 0. Several layers on one another are what makes it able.
-    Source: Li et al. 2018, Independently Recurrent Neural Network, arXiv:1803.04831.
+    Source: Li et al. 2018, Independently Recurrent Neural Network, arXiv:1803.04831, which bounds u as `longest` does.
+
+    Args:
+        longest: Steps of the longest sequence. u then stays within ±2^(1/longest), so that no unit grows to more than
+            double over it. None: no bound, and a unit may explode.
     """
 
     gates = ("hidden",)
@@ -29,8 +34,11 @@ class IndRNNCell(Cell):
     class State(NamedTuple):
         h: Tensor  # (B, H)
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, longest: int | None = None):
         super().__init__()
+        if longest is not None and longest < 1:
+            raise UsageError(f"IndRNNCell: longest is {longest}, wanted 1 or more steps, or None")
+        self.longest = longest
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.input = nn.Linear(input_size, hidden_size, bias)
@@ -42,5 +50,9 @@ class IndRNNCell(Cell):
         nn.init.uniform_(self.u, 0, 1)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        h = torch.relu(self.input(x) + self.u * state.h)
+        u = self.u if self.longest is None else self.u.clamp(-(2 ** (1 / self.longest)), 2 ** (1 / self.longest))
+        h = torch.relu(self.input(x) + u * state.h)
         return h, self.State(h)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, longest={self.longest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -96,6 +97,9 @@ INITIALS: dict[str, Callable[[Cell], None]] = {
 }
 
 
+NEEDED = {"forget-bias": KEEPING, "chrono": (*KEEPING, *REPLACING)}  # gates whose biases are set
+
+
 def initialise(module: nn.Module, name: str, **options: float) -> None:
     """Begin every cell in `module` anew by one of `INITIALS`: orthogonal, identity, forget-bias or chrono.
 
@@ -110,9 +114,15 @@ def initialise(module: nn.Module, name: str, **options: float) -> None:
             "  wanted: a cell, or a layer or model that holds some; torch.nn's layers and their drop-ins do not\n"
             "  Build Recurrent(LSTMCell(...)) in the place of LSTM(...), or set the parameters by torch.nn.init."
         )
-    for cell in cells:
+    own = list(inspect.signature(INITIALS[name]).parameters)[1:]
+    if strange := [option for option in options if option not in own]:
+        raise UsageError(f"initialise: {name} has no option {strange[0]!r}; it has: {', '.join(own) or 'none'}")
+    for cell in cells:  # rather refuse all than begin half of a model anew
         if name in ("orthogonal", "identity") and not cell.recurrent_products:
             raise UsageError(f"{type(cell).__name__}: it has no recurrent matrix that could begin as {name}")
+        if name in NEEDED and not gate_biases(cell, required_gate(cell, NEEDED[name])):
+            raise no_bias(cell, required_gate(cell, NEEDED[name]))
+    for cell in cells:
         INITIALS[name](cell, **options)
 
 
@@ -128,8 +138,10 @@ def recurrent_weights(cell: Cell) -> list[Tensor]:
 
 
 def gate_matrices(cell: Cell, weight: Tensor) -> tuple[Tensor, ...]:
-    """A weight by the gates that stand in it one under the other."""
-    return weight.detach().split(cell.hidden_size if len(weight) % cell.hidden_size == 0 else len(weight))
+    """A weight by the gates that stand in it one under the other, no more of them than the cell names, if it does."""
+    count, rest = divmod(len(weight), cell.hidden_size)
+    stacked = rest == 0 and count <= (len(cell.gates) or count)
+    return weight.detach().split(cell.hidden_size if stacked else len(weight))
 
 
 def gate_biases(cell: Cell, gate: str) -> list[Tensor]:
@@ -145,10 +157,14 @@ def gate_biases(cell: Cell, gate: str) -> list[Tensor]:
 def set_biases(cell: Cell, gate: str, value: Tensor) -> None:
     found = gate_biases(cell, gate)
     if not found:
-        raise UsageError(f"{type(cell).__name__}: its {gate} gate has no bias.\n  Build the cell with bias=True.")
+        raise no_bias(cell, gate)
     with torch.no_grad():
         for bias, number in zip(found, (value, 0), strict=False):
             bias.copy_(torch.as_tensor(number))
+
+
+def no_bias(cell: Cell, gate: str) -> UsageError:
+    return UsageError(f"{type(cell).__name__}: its {gate} gate has no bias.\n  Build the cell with bias=True.")
 
 
 def required_gate(cell: Cell, wanted: tuple[str, ...]) -> str:

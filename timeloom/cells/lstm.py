@@ -42,7 +42,7 @@ class LSTMCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, proj_size: int = 0):
         super().__init__()
-        if not 0 <= proj_size < hidden_size:
+        if proj_size and not 0 < proj_size < hidden_size:
             raise UsageError(
                 f"LSTMCell: proj_size is {proj_size}, wanted 0 for none, or less than hidden_size={hidden_size}"
             )

@@ -11,7 +11,7 @@ from timeloom.scan import Cell
 
 
 def checked_share(name: str, value: float) -> float:
-    if not 0 <= value < 1:
+    if not isinstance(value, int | float) or not 0 <= value < 1:
         raise UsageError(f"Recurrent: {name} is {value}, wanted 0 ≤ {name} < 1")
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -47,8 +48,7 @@ def describe(module: nn.Module) -> str:
         fused = fused_or_reason(cell, next((p.dtype for p in cell.parameters()), torch.float32))
         lines = [f"{count} × {cell}" if count > 1 else str(cell), "", sentence]
         lines += ["", equation.group().rstrip()] if equation else []
-        formula = re.search(r"Parameters: (.*?)(?:[.;,]\s|\.$)", words, re.DOTALL)
-        said = f" = {' '.join(formula.group(1).split())}" if formula else ""
+        said = f" = {formula_of(cell, words)}" if parameters else ""
         lines += [
             "",
             f"parameters  {parameters:,}{said}" + (f" each, {count * parameters:,} in all" if count > 1 else ""),
@@ -62,6 +62,33 @@ def describe(module: nn.Module) -> str:
     if beside := others_in(module):
         texts.append("\n".join(["beside the cells", "", *beside]))
     return "\n\n".join(texts) or "no recurrent cells"
+
+
+SYMBOLS = {
+    "H": "hidden_size",
+    "I": "input_size",
+    "O": "output_size",
+    "K": "backbone_size",
+    "S": "context_size",
+}
+
+
+def formula_of(cell: Cell, words: str) -> str:
+    """The formula of a cell's docstring where it gives as many parameters as the cell has; else their sizes, added."""
+    sizes = [parameter.numel() for parameter in cell.parameters()]
+    found = re.search(r"Parameters: ([0-9A-Z()+·\s]+)", words)
+    formula = " ".join(found.group(1).split()) if found else ""
+    numbers = {letter: getattr(cell, name, 0) for letter, name in SYMBOLS.items()}
+    return formula if formula and value_of(formula, numbers) == sum(sizes) else " + ".join(map(str, sizes))
+
+
+def value_of(formula: str, numbers: Mapping[str, int]) -> int | None:
+    """What a formula such as `3H(I + H) + O·H` comes to; None where it is not one."""
+    plain = re.sub(r"(?<=[0-9A-Z)])\s*(?=[A-Z(])", "*", formula.replace("·", "*"))
+    try:
+        return int(eval(plain, {"__builtins__": {}}, dict(numbers)))
+    except (SyntaxError, NameError, TypeError):
+        return None
 
 
 def others_in(module: nn.Module) -> list[str]:

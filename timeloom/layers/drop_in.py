@@ -44,8 +44,10 @@ class RNN(InPlace, nn.RNN):
     """`torch.nn.RNN` by the fused loop; torch's own on other devices, for other types than float32 and float64, and
     while torch.jit traces.
 
-    Arguments, shapes and defaults are those of torch.nn.RNN (batch_first=False). For zoneout, locked dropout, a
-    learned initial state and the like build `Recurrent(ElmanCell(...))`, which is batch first.
+    Arguments, shapes and defaults are those of torch.nn.RNN (batch_first=False). Not for it are torch.jit.script and
+    torch's dynamic quantization, which passes it over; second derivatives want `timeloom.scan.plain_loop()`. For
+    zoneout, locked dropout, a learned initial state and the like build `Recurrent(ElmanCell(...))`, which is batch
+    first.
     """
 
 
@@ -53,8 +55,10 @@ class GRU(InPlace, nn.GRU):
     """`torch.nn.GRU` by the fused loop; torch's own on other devices, for other types than float32 and float64, and
     while torch.jit traces.
 
-    Arguments, shapes and defaults are those of torch.nn.GRU (batch_first=False). For zoneout, locked dropout, a
-    learned initial state and the like build `Recurrent(GRUCell(...))`, which is batch first.
+    Arguments, shapes and defaults are those of torch.nn.GRU (batch_first=False). Not for it are torch.jit.script and
+    torch's dynamic quantization, which passes it over; second derivatives want `timeloom.scan.plain_loop()`. For
+    zoneout, locked dropout, a learned initial state and the like build `Recurrent(GRUCell(...))`, which is batch
+    first.
     """
 
 
@@ -62,8 +66,10 @@ class LSTM(InPlace, nn.LSTM):
     """`torch.nn.LSTM` by the fused loop; torch's own on other devices, for other types than float32 and float64, and
     while torch.jit traces.
 
-    Arguments, shapes and defaults are those of torch.nn.LSTM (batch_first=False). For zoneout, locked dropout, a
-    learned initial state and the like build `Recurrent(LSTMCell(...))`, which is batch first.
+    Arguments, shapes and defaults are those of torch.nn.LSTM (batch_first=False). Not for it are torch.jit.script and
+    torch's dynamic quantization, which passes it over; second derivatives want `timeloom.scan.plain_loop()`. For
+    zoneout, locked dropout, a learned initial state and the like build `Recurrent(LSTMCell(...))`, which is batch
+    first.
     """
 
 
@@ -105,6 +111,10 @@ def forward(layer: nn.RNNBase, input: Any, hx: Any, otherwise: Any) -> Any:
         x = torch.cat(emitted, -1) if directions == 2 else emitted[0]
         if depth + 1 < layer.num_layers:
             x = dropped(x, layer, input if packed else None)
+    if directions == 1 and x.requires_grad and not (isinstance(layer, nn.LSTM) and x.dtype == torch.float32):
+        x = (
+            x.clone()
+        )  # for `y += ...` and the like, which would write over what the way back needs; torch forbids it there
     fields = [torch.stack(fields) for fields in zip(*finals, strict=True)]  # each (layers · directions, B, H)
     if alone:
         x, fields = x.squeeze(1), [field.squeeze(1) for field in fields]

@@ -322,7 +322,7 @@ class Recurrent(nn.Module):
         columns = [x]
         if resets is not None:
             # Read backwards, a sequence begins where the next one, met before it, ends.
-            here = torch.cat([resets[1:], resets.new_zeros(1, len(begin[0]))]) if reverse else resets
+            here = torch.cat([resets[1:], resets.new_zeros(1, len(begin[0]))])[: len(x)] if reverse else resets
             columns.append(here[..., None].to(x))
         columns += self._shares(varied, x)
         whole = varied.initial_state(x.shape[1])
@@ -372,4 +372,6 @@ class Recurrent(nn.Module):
         advice = "Build the layer's cell with the input_size that x has, or check batch_first and what makes x."
         if isinstance(x, Tensor) and x.dim() == len(names.split()) - 1:
             advice = "Give the one sequence an axis for the batch: x[None] with batch_first, x[:, None] without."
+            if names == "B I":
+                advice = "Give the one step an axis for the batch: x[None]."
         check_last_axis(x, self.input_size, owner="Recurrent", what="x", names=names, advice=advice)

@@ -44,9 +44,10 @@ def state_of(tensors: Mapping[str, Tensor], cells: Sequence[Cell]) -> tuple[Any,
             key = f"{i}.{name}"
             if key not in tensors:
                 raise UsageError(f"Recurrent: the state has no tensor '{key}'; it was made by another layer")
-            if tensors[key].shape[1:] != initial.shape[1:]:
+            if not isinstance(tensors[key], Tensor) or tensors[key].shape[1:] != initial.shape[1:]:
+                came = tuple(tensors[key].shape) if isinstance(tensors[key], Tensor) else repr(tensors[key])
                 raise UsageError(
-                    f"Recurrent: '{key}' of the state is {tuple(tensors[key].shape)}, wanted "
+                    f"Recurrent: '{key}' of the state is {came}, wanted "
                     f"(B, {', '.join(map(str, initial.shape[1:]))}); it was made by another layer"
                 )
             fields.append(tensors[key])

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from timeloom.core import ShapeError, check_last_axis, named
+from timeloom.core import ShapeError, UsageError, check_last_axis, named
 
 
 class Cell(nn.Module, ABC):
@@ -66,6 +66,7 @@ class Cell(nn.Module, ABC):
                 "  wanted: class State(NamedTuple): h: Tensor\n"
                 f"  Write it inside the body of {cls.__name__}; `step` takes one and gives one back."
             )
+        check_sizes(cls, args, kwargs)
         cell = super().__new__(cls)
         # Kept as they came and bound in `like`: copy and pickle call __new__ with nothing and fill this in afterwards.
         cell._arguments = (args, kwargs)
@@ -182,6 +183,19 @@ def checked_step(cell: Cell, x: Tensor, state: Any) -> tuple[Tensor, Any]:
             "  Return (emitted, self.State(...)), and set output_size if the emission is not hidden_size wide."
         )
     return result
+
+
+def check_sizes(kind: type[Cell], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise a UsageError for an `input_size` or `hidden_size` that is no number of features."""
+    try:
+        given = inspect.signature(kind.__init__).bind_partial(None, *args, **kwargs).arguments
+    except TypeError:
+        return  # __init__ says what is wrong
+    for name in ("input_size", "hidden_size"):
+        size = given.get(name)
+        least = 0 if name == "input_size" else 1  # a cell may read nothing
+        if isinstance(size, float | str) or (isinstance(size, int) and size < least):
+            raise UsageError(f"{kind.__name__}: {name} is {size!r}, wanted a whole number, {least} or more")
 
 
 def check_kind(tensor: Tensor, like: Tensor, *, owner: str, what: str, holder: str) -> None:

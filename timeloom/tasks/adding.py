@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from timeloom.cells import initialise
 from timeloom.core import UsageError, check_seed
 from timeloom.layers import Recurrent, cell_named
 
@@ -53,6 +55,8 @@ class AddingOptions:
         batch_size: Sequences in a batch.
         learning_rate: Of Adam.
         clip_norm: Longest gradient. null: any length.
+        start: How recurrent weights or gates' biases begin, by one of `timeloom.initialise`'s names. null: as the cell
+            begins by itself.
         seed: Of weights and data.
     """
 
@@ -62,6 +66,7 @@ class AddingOptions:
     batch_size: int = 32
     learning_rate: float = 2e-3
     clip_norm: float | None = 1.0
+    start: Literal["orthogonal", "identity", "forget-bias", "chrono"] | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -77,7 +82,10 @@ class AddingOptions:
 
 def make_adder(cell: str, options: AddingOptions) -> Adder:
     torch.manual_seed(options.seed)
-    return Adder(cell, options.hidden_size)
+    adder = Adder(cell, options.hidden_size)
+    if options.start is not None:
+        initialise(adder, options.start, **({"longest": options.length} if options.start == "chrono" else {}))
+    return adder
 
 
 def learn_adding(adder: Adder, options: AddingOptions) -> Iterator[tuple[float, float]]:
