@@ -174,8 +174,8 @@ def clockwork(groups: list[tuple[int, slice]]) -> Step:
         h, t = state
         new, after = h.copy(), t + 1
         for period, units in groups:
-            after[units] %= period
-            if t[units][0] == 0:
+            after[units] -= period * (after[units] > period - 0.5)
+            if t[units][0] < 0.5:
                 total = parameters["input.weight"][units] @ x + parameters["input.bias"][units]
                 for other, sources in groups:
                     if other >= period:
@@ -188,8 +188,8 @@ def clockwork(groups: list[tuple[int, slice]]) -> Step:
 
 def scrn(parameters: Parameters, x: Array, state: State, alpha: float = 0.95) -> tuple[Array, State]:
     h, s = state
-    alpha = sigmoid(parameters["logit_alpha"]) if "logit_alpha" in parameters else alpha
-    s = (1 - alpha) * (parameters["context.weight"] @ x) + alpha * s
+    keep = sigmoid(parameters["logit_alpha"]) if "logit_alpha" in parameters else np.array(alpha)
+    s = (1 - keep) * (parameters["context.weight"] @ x) + keep * s
     total = parameters["from_context.weight"] @ s + parameters["input.weight"] @ x + parameters["input.bias"]
     h = sigmoid(total + parameters["recurrent.weight"] @ h)
     return np.concatenate([h, s]), (h, s)

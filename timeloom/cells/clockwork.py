@@ -36,7 +36,7 @@ class ClockworkCell(Cell):
 
     M is 1 where unit k may read unit j, that is where the period of j is at least that of k: slow groups feed fast
     ones. The first step has t = 0, so that every group reads it. Each unit has a clock of its own, which stays below
-    its period, so that numbers of few bits count as well: periods to 256 in bfloat16, to 2048 in float16.
+    its period, so that numbers of few bits count as well: periods to 128 in bfloat16, to 1024 in float16.
 
     Shapes: x (B, I), h (B, H), t (B, H) → h' (B, H), t' (B, H). Parameters: H(I + H) + H, of which those of U where M
     is 0 do nothing.
@@ -89,7 +89,7 @@ class ClockworkCell(Cell):
 
     def initial_state(self, batch_size: int) -> State:
         like = self.input.weight
-        if max(self.periods) > 2 / torch.finfo(like.dtype).eps:
+        if max(self.periods) > 1 / torch.finfo(like.dtype).eps:
             raise UsageError(f"ClockworkCell: {like.dtype} cannot count to the longest period, {max(self.periods)}")
         return self.State(like.new_zeros(batch_size, self.hidden_size), like.new_zeros(batch_size, self.hidden_size))
 
@@ -98,9 +98,9 @@ class ClockworkCell(Cell):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         new = torch.tanh(self.input(x) + self.recurrent(state.h))
-        h = torch.where(state.t == 0, new, state.h)
+        h = torch.where(state.t < 0.5, new, state.h)  # t is 0, or 1 and more
         t = state.t + 1
-        return h, self.State(h, torch.where(t >= self.unit_periods, 0.0, t))
+        return h, self.State(h, torch.where(t > self.unit_periods - 0.5, 0.0, t))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, periods={self.periods}"
