@@ -93,7 +93,7 @@ def finding(found: dict[tuple[str, int], list[list[float]]]) -> str:
     elif any(lstm):
         claim = "is borne out: both learn it where one does"
     else:
-        claim = "is neither borne out nor refuted: neither learns it in so few steps"
+        claim = "is neither borne out nor refuted: neither learns it with both seeds in so few steps"
     return f"Learned with both seeds: {who}. That a ReLU network which begins as the identity matches the LSTM {claim}."
 
 
