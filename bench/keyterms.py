@@ -67,7 +67,8 @@ def keyterms() -> str:
 
 def by_tf_idf(known: list[Document], documents: list[Document], longest: int) -> list[list[Term]]:
     """The runs of words of each document by how often they stand in it and how seldom in the others: the sum over their
-    words, of runs without signs and without the 50 words that stand in most documents."""
+    words. Runs go from one sign, or one of the 50 words that stand in most documents, to the next; longer ones than any
+    key term are cut."""
     in_how_many = Counter(word for one in known for word in {word.lower() for word in one.words})
     stop = {word for word, _ in in_how_many.most_common(50)}
     found = []
@@ -76,11 +77,13 @@ def by_tf_idf(known: list[Document], documents: list[Document], longest: int) ->
         often = Counter(words)
         value = {word: often[word] * math.log((1 + len(known)) / (1 + in_how_many[word])) for word in often}
         scores: dict[Term, float] = {}
-        for start in range(len(words)):
-            for end in range(start + 1, min(start + longest, len(words)) + 1):
-                term = tuple(words[start:end])
-                if not term[-1][0].isalnum() or term[-1] in stop:
-                    break
-                scores[term] = sum(value[word] for word in term)
+        run: list[str] = []
+        for word in [*words, "."]:
+            content = word[0].isalnum() and word not in stop
+            if run and (not content or len(run) == longest):
+                scores[tuple(run)] = sum(value[part] for part in run)
+                run = []
+            if content:
+                run.append(word)
         found.append(sorted(scores, key=lambda term: (-scores[term], term)))
     return found

@@ -6,14 +6,21 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from matplotlib import image
+from matplotlib.figure import Figure
 
+from timeloom.cli import look_gradients
 from timeloom.cli.main import main
+from timeloom.core import DataError
+from timeloom.layers import gradient_flow
 from timeloom.tasks import load
+from timeloom.tasks.folder import read_config
+from timeloom.tasks.inside import layers_of, loss_over_file
 from timeloom.tasks.load import untrained
 
 TEXT = "the cat sat on the mat\n" * 20
@@ -65,9 +72,34 @@ def test_gradients_of_a_model(
 ) -> None:
     words = [f"--models={models / task}", f"--file={models / file}", f"--out={tmp_path / 'g.png'}"]
     assert main(["look", "gradients", *words]) == 0
-    before, after = re.findall(r"loss (.*) with fresh weights, (.*) trained", capsys.readouterr().err)[0]
-    assert float(after) != float(before)
+    said = re.findall(r"loss (.*) with fresh weights, (.*) trained", capsys.readouterr().err)[0]
+    config = read_config(models / task)
+    for loss, model in zip(said, (untrained(models / task), load(models / task)), strict=True):
+        wanted = loss_over_file(model, config, models / file, 100, longest=True)().item()
+        assert float(loss) == pytest.approx(wanted, rel=1e-3)
+    assert said[0] != said[1]
     drawn(tmp_path / "g.png")
+
+
+def test_of_examples_the_longest_and_those_with_known_labels_are_looked_at(models: Path, tmp_path: Path) -> None:
+    model, config = load(models / "classify"), read_config(models / "classify")
+    [flow, _] = gradient_flow(layers_of(model), loss_over_file(model, config, models / "reviews.txt", 2, longest=True))
+    assert len(flow["h"]) == 3  # of "a fine film"; the longest comes first
+    (tmp_path / "more.txt").write_text("good fine\nbad a very dull film\nodd a film of some other kind\n")
+    [flow, _] = gradient_flow(layers_of(model), loss_over_file(model, config, tmp_path / "more.txt", 9, longest=True))
+    assert len(flow["h"]) == 4
+    (tmp_path / "strange.txt").write_text("odd a film\n")
+    with pytest.raises(DataError, match="has no example with labels that the model knows"):
+        loss_over_file(model, config, tmp_path / "strange.txt", 9)
+
+
+def test_models_of_one_name_are_told_apart(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "classify").symlink_to(models / "classify")
+    flows: dict[str, Any] = {}
+    monkeypatch.setattr(look_gradients, "gradient_flow_figure", lambda found, *_: flows.update(found) or Figure())
+    paths = f"{models / 'classify'},{tmp_path / 'classify'}"
+    look_gradients.gradients([f"--models={paths}", f"--file={models / 'reviews.txt'}"])
+    assert len(flows) == 8  # of two models, two directions, h and c
 
 
 def test_a_model_begins_anew_with_what_was_counted_and_other_weights(models: Path, tmp_path: Path) -> None:

@@ -27,7 +27,16 @@ from timeloom.tasks.keyterms import (
     f1_of_first,
     train_keyterm_extractor,
 )
-from timeloom.tasks.keyterms.spans import BEGIN, INSIDE, TAGS, occurrences, ranked_terms, span_probabilities, tags_of
+from timeloom.tasks.keyterms.spans import (
+    BEGIN,
+    INSIDE,
+    TAGS,
+    occurrences,
+    ranked_terms,
+    span_probabilities,
+    standing,
+    tags_of,
+)
 from timeloom.train import TrainingOptions
 
 SMALL = KeytermOptions(hidden_size=8, embedding_size=8, dropout=0.1, word_dropout=0.0)
@@ -49,6 +58,11 @@ def test_terms_are_found_whatever_their_case_and_longer_ones_first() -> None:
     )
     assert [(chunk.start, chunk.end) for chunk in occurrences(document)] == [(1, 4), (6, 8)]
     assert [TAGS[tag] for tag in tags_of(document)] == ["O", "B-KEY", "I-KEY", "I-KEY", "O", "O", "B-KEY", "I-KEY"]
+
+
+def test_terms_that_stand_in_a_document_count_once_each() -> None:
+    inside = (("hidden", "markov", "model"), ("markov", "model"), ("speech",))
+    assert standing(Document(words("A Hidden Markov Model , a HIDDEN markov model"), inside)) == list(inside[:2])
 
 
 def test_probabilities_of_spans_are_those_of_all_paths() -> None:

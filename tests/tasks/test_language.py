@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.tolerances import assert_close
-from timeloom.core import DataError, UsageError
+from timeloom.core import DataError, ModelError, UsageError
 from timeloom.data import TextOptions, WindowOptions, learn_tokenizer
 from timeloom.tasks import Trained, load
 from timeloom.tasks.language import (
@@ -174,7 +174,8 @@ def test_a_text_comes_back(tmp_path: Path, level: Any) -> None:
     symbols = TextOptions(level=level, vocabulary_size=280)
     run = train(tmp_path, TEXT * 5, symbols=symbols, training={"epochs": 20})
     scores = evaluate_language_model(run.model, tmp_path / "text.txt")
-    assert scores.characters == len(TEXT) * 5
+    first = "" if level == "word" else run.model.tokenizer.decode(run.model.tokenizer.encode(TEXT)[:1])
+    assert scores.characters == len(TEXT) * 5 - len(first)  # of words all are foreseen
     assert scores.perplexity < 1.5
     prompt = "the cat " if level == "char" else "the cat"
     found = "".join(generate(run.model, prompt, GenerationOptions(length=4, temperature=0)))
@@ -192,6 +193,26 @@ def test_evaluation_sees_the_whole_file_with_the_state_carried(tmp_path: Path) -
         encoded, _ = run.model.read(ids[:, :-1])
         nats = float(run.model.surprise(encoded, ids[:, 1:]).mean())
     assert math.isclose(scores.nats, nats, rel_tol=1e-5)
+
+
+def test_only_what_is_foreseen_counts(tmp_path: Path) -> None:
+    run = train(tmp_path, TEXT)
+    (tmp_path / "few.txt").write_text("tha")
+    scores = evaluate_language_model(run.model, tmp_path / "few.txt")
+    assert (scores.symbols, scores.characters) == (2, 2)
+    assert scores.as_dict()["bits_per_character"] == scores.bits
+    (tmp_path / "strange.txt").write_text("???")
+    assert evaluate_language_model(run.model, tmp_path / "strange.txt").unknown == 2
+
+
+def test_scores_that_are_no_numbers_are_said(tmp_path: Path) -> None:
+    run = train(tmp_path, TEXT)
+    with torch.no_grad():
+        next(run.model.parameters()).fill_(math.nan)
+    (tmp_path / "few.txt").write_text(TEXT)
+    with pytest.raises(ModelError, match=r"the model's scores of .*few.txt are not numbers"):
+        evaluate_language_model(run.model, tmp_path / "few.txt")
+    assert math.isnan(TextScores(math.nan, 3).perplexity)
 
 
 class StopAfter(Watch):

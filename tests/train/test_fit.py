@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import signal
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from timeloom.core import ModelError, RunError, UsageError
 from timeloom.train import Interrupted, Problem, Progress, TrainingOptions, Watch, fit
 from timeloom.train.optimizer import learning_rate, make_optimizer
+from timeloom.train.watch import NotesWatch
 
 OPTIONS = TrainingOptions(epochs=3, batch_size=4, learning_rate=0.05, checkpoint_seconds=0.0)
 
@@ -132,6 +134,23 @@ def test_of_equal_scores_the_later_epoch_is_given_back(tmp_path: Path) -> None:
     last, _ = trained(tmp_path / "b", problem=LineProblem([1.0, 2.0, 3.0]))
     assert (progress.best_epoch, progress.best_score) == (2, 3.0)
     assert weights(model) == weights(last)
+
+
+def test_a_score_that_is_no_number_is_worse_than_any_and_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, progress = trained(tmp_path, problem=LineProblem([math.nan, -5.0, math.nan]), watch=NotesWatch())
+    assert (progress.best_epoch, progress.best_score) == (1, -5.0)
+    said = capsys.readouterr().err
+    assert "score is not a number in epoch 1" in said
+    assert "score is not a number in epoch 3" in said
+
+
+def test_few_updates_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained(tmp_path / "a", watch=NotesWatch())
+    assert "15 updates in all, where a net seldom learns in fewer than 200" in capsys.readouterr().err
+    trained(tmp_path / "b", replace(OPTIONS, epochs=40), watch=NotesWatch())
+    assert "updates in all" not in capsys.readouterr().err
 
 
 def test_the_last_epoch_is_given_back_where_that_is_asked_for(tmp_path: Path) -> None:

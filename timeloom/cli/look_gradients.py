@@ -87,14 +87,16 @@ def of_models(options: Namespace) -> Figure:
         raise UsageError(f"count is {options.count}, wanted 1 or more")
     flows: Flows = {}
     eigenvalues = {}
-    for path in names_in(options.models, "models"):
+    paths = names_in(options.models, "models")
+    alike = len({Path(path).name for path in paths}) < len(paths)
+    for path in paths:
         config, found, losses = read_config(Path(path)), [], []
         for model in (untrained(path), load(path)):
             layer = layers_of(model)
             loss = loss_over_file(model, config, options.file, options.count, longest=True)
             found.append(gradient_flow(layer, loss))
             losses.append(loss().item())
-        called = Path(path).name
+        called = path if alike else Path(path).name
         for number, (before, after) in enumerate(zip(*found, strict=True)):
             flows |= lines_of(called + place_of(layer, number), before, after)
         eigenvalues[called + place_of(layer, 0)] = eigenvalues_of(layer, loss)

@@ -46,8 +46,8 @@ class Recurrent(nn.Module):
         residual: Add to what each layer from the second on emits what the layer below it emitted, with nothing dropped.
         learn_initial_state: Learn the state that sequences begin in, from the cell's own on (of sLSTM, h alone).
         memory: What is kept for the way back: "full", all of it; "sqrt", the states at the beginnings of √T segments,
-            and all of one segment at a time; or a number of bytes for each cell, which sets the length of the segments.
-            The gradients are the same to rounding; RESULTS.md has the times.
+            and all of one segment at a time; or a number of bytes for each cell, which sets the length of the segments;
+            input, output and their gradients come on top. The gradients are the same to rounding; RESULTS.md has times.
     """
 
     def __init__(

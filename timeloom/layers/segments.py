@@ -42,7 +42,8 @@ def scan_in_memory(
         bytes   as long segments as the budget allows
 
     What is not kept is computed again, once, on the way back: the same numbers, and what stays in the cache may well
-    make up for the time. A budget is for all that is kept of one cell, beside its input and its output. x is (T, B, I).
+    make up for the time. A budget is for all that is kept of one cell, and for the gradients of one segment, which
+    take about as much again, beside its input, its output and their gradients. x is (T, B, I).
 
     Source: Chen et al. 2016, arXiv:1604.06174; Gruslys et al. 2016, arXiv:1606.03401, whose dynamic program keeps
     states of one level, too, where the budget is above √T of them.
@@ -92,7 +93,7 @@ def segment_length(cell: Cell, x: Tensor, state: Any, parameters: Mapping[str, T
         return math.ceil(math.sqrt(steps))
     budget = int(memory)
     few, more = (bytes_kept(cell, x[:count], state, parameters) for count in (PROBED, 2 * PROBED))
-    of_step, fixed = max(1, (more - few) // PROBED), max(0, 2 * few - more)
+    of_step, fixed = 2 * max(1, (more - few) // PROBED), max(0, 2 * few - more)  # twice: the gradients on the way back
     of_state = x.element_size() * x.shape[1] * sum(field.shape[1] for field in cell.initial_state(1))
     if fixed + steps * of_step <= budget:
         return steps

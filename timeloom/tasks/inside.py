@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from timeloom.core import DataError, Padded, UsageError
-from timeloom.data import Document, Sentence, pieces, words_of
+from timeloom.data import Document, Example, Sentence, pieces, words_of
 from timeloom.layers import Recurrent
 from timeloom.tasks.classify import Classifier, LabelledFile
 from timeloom.tasks.keyterms import DocumentFile, KeytermExtractor
@@ -56,6 +56,10 @@ def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
     return words, model.embedding(symbols)[0]
 
 
+def known_labels(model: Classifier, example: Example) -> bool:
+    return model.several or any(label in model.labels for label in example.labels)
+
+
 def loss_over_file(
     model: Model, config: dict[str, Any], path: str | Path, count: int, longest: bool = False
 ) -> Callable[[], Tensor]:
@@ -76,7 +80,9 @@ def loss_over_file(
             raise DataError("has no sentence with tags that the model knows", path)
         batch = model.encode(chosen(known, lambda one: len(one.tokens)))
     elif isinstance(model, Classifier):
-        examples = LabelledFile(**written).read(path)
+        examples = [one for one in LabelledFile(**written).read(path) if known_labels(model, one)]
+        if not examples:
+            raise DataError("has no example with labels that the model knows", path)
         batch = model.encode(chosen(examples, lambda one: len(model.encode_content(one))))
     elif isinstance(model, KeytermExtractor):
         documents = DocumentFile(**written).read(path)

@@ -274,6 +274,11 @@ class Fit:
             "seconds": seconds,
         }
         score = scores[self.problem.selected_by] * (-1 if self.problem.lower_is_better else 1)
+        if math.isnan(score):
+            self.watch.note(
+                f"{self.problem.selected_by} is not a number in epoch {progress.epoch + 1}: any other is better"
+            )
+            score = -math.inf
         better = score > progress.best_score or progress.best_epoch < 0
         # Of equal scores the later has learned for longer. Patience still ends where nothing gets better.
         best = better or score == progress.best_score or self.options.keep == "last"

@@ -30,6 +30,16 @@ def occurrences(document: Document) -> list[Chunk]:
     return sorted(found, key=lambda chunk: chunk.start)
 
 
+def standing(document: Document) -> list[Term]:
+    """The key terms of a document that stand in it word for word, whatever their case; those inside others, too."""
+    words = [word.lower() for word in document.words]
+    return [
+        term
+        for term in dict.fromkeys(document.terms)
+        if any(tuple(words[at : at + len(term)]) == term for at in range(len(words) - len(term) + 1))
+    ]
+
+
 def tags_of(document: Document) -> list[int]:
     """A number of TAGS for each word."""
     tags = [OUTSIDE] * len(document.words)

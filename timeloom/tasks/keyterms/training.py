@@ -15,7 +15,7 @@ from timeloom.data import Document, Vocabulary, epoch_batches
 from timeloom.tasks.keyterms.evaluation import KeytermScores, score_extractor
 from timeloom.tasks.keyterms.model import Batch, KeytermExtractor
 from timeloom.tasks.keyterms.options import DocumentFile, KeytermOptions
-from timeloom.tasks.keyterms.spans import occurrences
+from timeloom.tasks.keyterms.spans import standing
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
 
@@ -110,11 +110,11 @@ def read_parts(data: KeytermData, file: DocumentFile, watch: Watch) -> dict[str,
         parts["valid"] = whole[9::10] or whole[-1:]
         parts["train"] = [one for number, one in enumerate(whole) if number % 10 != 9 and one is not parts["valid"][0]]
         watch.note(f"no --valid: {len(parts['valid'])} of the {len(whole)} documents in {data.train} are held out")
-    there = sum(len({tuple(one.words[c.start : c.end]) for c in occurrences(one)}) for one in parts["train"])
+    there = sum(len(standing(one)) for one in parts["train"])
     wanted = sum(len(one.terms) for one in parts["train"])
     if not there:
         raise DataError(
             f"none of the {wanted} key terms stands in its document, so there is nothing to learn", data.train
         )
-    watch.note(f"of the {wanted} key terms in {data.train}, {there} stand in their documents; no others can be found")
+    watch.note(f"of the {wanted} key terms in {data.train}, {there} stand word for word in their documents")
     return parts

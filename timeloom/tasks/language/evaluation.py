@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from timeloom.core import DataError
+from timeloom.core import DataError, ModelError
 from timeloom.data import EOS, UNKNOWN, pieces
 from timeloom.tasks.language.data import Numbers
 from timeloom.tasks.language.model import LanguageModel
@@ -26,7 +26,7 @@ class TextScores:
         nats: Of a symbol, on average.
         symbols: How many were predicted.
         unknown: How many of them are `<unk>` to the model: not known, or written so in the text.
-        characters: Of the text; None where only its symbols were given.
+        characters: Of those symbols; None where only its symbols were given.
     """
 
     nats: float
@@ -41,7 +41,7 @@ class TextScores:
 
     @property
     def perplexity(self) -> float:
-        return math.exp(self.nats) if self.nats < 700 else math.inf
+        return math.inf if self.nats >= 700 else math.exp(self.nats)
 
     def as_dict(self) -> dict[str, object]:
         per_character = {"bits_per_character": self.bits * self.symbols / self.characters} if self.characters else {}
@@ -85,19 +85,33 @@ def score_pieces(model: LanguageModel, some: Iterable[Numbers]) -> TextScores:
 
 
 def evaluate_language_model(model: LanguageModel, path: str | Path) -> TextScores:
-    """The scores of a language model on a text file of any size, with the state carried from its first symbol on."""
+    """The scores of a language model on a text file of any size, with the state carried from its first symbol on.
+
+    Where no end of a line is thought before the text, its first symbol is not foreseen, and counts nowhere. Raises
+    ModelError where the scores are not numbers.
+    """
     tokenizer, counted = model.tokenizer, {"characters": 0, "unknown": 0}
+    foreseen = EOS in tokenizer.vocabulary  # the first symbol, too
 
     def numbers() -> Iterator[Numbers]:
-        if EOS in tokenizer.vocabulary:
+        nonlocal foreseen
+        if foreseen:
             yield np.array([model.begin()], np.int32)
         for text in pieces(path):
-            counted["characters"] += len(text)
             found = np.array(tokenizer.encode(text), np.int32)
+            counted["characters"] += len(text)
             counted["unknown"] += int((found == tokenizer.vocabulary.ids.get(UNKNOWN, -1)).sum())
+            if not foreseen and len(found):
+                counted["characters"] -= len(tokenizer.decode(found[:1].tolist()))
+                counted["unknown"] -= int(found[0] == tokenizer.vocabulary.ids.get(UNKNOWN, -1))
+                foreseen = True
             yield found
 
     scores = score_pieces(model, numbers())
     if not scores.symbols:
         raise DataError("has no text of which anything could be predicted", path)
+    if math.isnan(scores.nats):
+        raise ModelError(
+            f"the model's scores of {path} are not numbers: its weights are damaged, or its state explodes"
+        )
     return TextScores(scores.nats, scores.symbols, counted["unknown"], counted["characters"])

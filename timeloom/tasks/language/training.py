@@ -107,8 +107,8 @@ def train_language_model(
 
 
 def unknown_in(numbers: Numbers, model: LanguageModel) -> int:
-    """How many of some numbers are that of `<unk>`."""
+    """How many of some numbers behind the first are that of `<unk>`."""
     unknown = model.tokenizer.vocabulary.ids.get(UNKNOWN)
     if unknown is None:
         return 0
-    return sum(int((numbers[at : at + BLOCK] == unknown).sum()) for at in range(0, len(numbers), BLOCK))
+    return sum(int((numbers[at : at + BLOCK] == unknown).sum()) for at in range(1, len(numbers), BLOCK))
