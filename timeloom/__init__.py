@@ -122,6 +122,9 @@ ROOMS = {
 }
 
 
+__all__ = sorted(ROOMS)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
 def __getattr__(name: str) -> Any:
     # Each name brings its room when it is first asked for: the command line answers before torch is loaded, and
     # whoever wants only a layer does not wait for what training needs.
@@ -133,4 +136,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *ROOMS])
+    return sorted({*__all__, "cells", "layers", "scan", *(name for name in globals() if name.startswith("__"))})

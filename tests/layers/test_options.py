@@ -406,6 +406,31 @@ def test_a_formula_is_given_only_where_it_gives_the_count(make: Callable[[], Cel
     assert f"parameters  {said}\n" in timeloom.describe(make())
 
 
+class Unfinished(Cell):
+    """What a beginner forgets: the sizes, if not `sized`, and the state, which `step` does not give back."""
+
+    class State(NamedTuple):
+        h: Tensor
+
+    def __init__(self, input_size: int, hidden_size: int, sized: bool):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        if sized:
+            self.input_size, self.hidden_size = input_size, hidden_size
+
+    def step(self, x: Tensor, state: State) -> Any:
+        return self.input(x)
+
+
+def test_what_a_cell_lacks_is_said_whatever_a_layer_does_with_it() -> None:
+    for use in (Recurrent, lambda cell: cell(torch.randn(2, 3))):
+        with pytest.raises(UsageError, match="Unfinished: its __init__ set no input_size"):
+            use(Unfinished(3, 4, sized=False))
+    for zoneout in (0.0, 0.1):
+        with pytest.raises(ShapeError, match=r"Unfinished\.step: what came back is not an emission and a State"):
+            Recurrent(Unfinished(3, 4, sized=True), zoneout=zoneout)(torch.randn(2, 5, 3))
+
+
 def test_a_batch_without_steps_may_have_resets() -> None:
     layer = Recurrent(GRUCell(WIDTH, 6).double(), bidirectional=True)
     y, _ = layer(torch.zeros(B, 0, WIDTH).double(), resets=torch.ones(B, 0, dtype=torch.bool))
@@ -420,6 +445,11 @@ def test_a_batch_without_steps_may_have_resets() -> None:
         (lambda: timeloom.CfC(2, 3, timed=True, bidirectional=True), "CfCCell reads the time"),
         (lambda: timeloom.LSTM(2, 3, zoneout=0.1), r"Build Recurrent\(LSTMCell\("),
         (lambda: timeloom.MGU(3, 0), "MGU: hidden_size is 0"),
+        (lambda: timeloom.MGU("3", 4), "MGU: input_size is '3', wanted a whole number"),  # type: ignore[arg-type]
+        (lambda: timeloom.IRNN(0, 4), "IRNN: input_size is 0, wanted a whole number"),
+        (lambda: Recurrent(GRUCell(2, 3), bidirectional="False"), "bidirectional is 'False', wanted True or False"),  # type: ignore[arg-type]
+        (lambda: Recurrent(GRUCell(2, 3), num_layers="2"), "num_layers is '2', wanted a whole number"),  # type: ignore[arg-type]
+        (lambda: initialise(GRUCell(2, 3), "chrono", longest="x"), "longest is 'x', wanted 3 or more"),  # type: ignore[arg-type]
         (lambda: timeloom.Elman(3, 4, nonlinearity="softmax"), "nonlinearity is 'softmax', wanted one of tanh, relu"),
         (lambda: timeloom.Clockwork(3, 4, periods=[1, 1.5]), "wanted from 1 to hidden_size=4 whole numbers"),
         (lambda: initialise(MinGRUCell(2, 3), "orthogonal"), "it has no recurrent matrix"),

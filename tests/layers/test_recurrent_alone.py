@@ -95,7 +95,7 @@ def test_it_shows_what_it_is() -> None:
     ("arguments", "message"),
     [
         ({"cell": LSTMCell}, r"Recurrent: cell is <class .*LSTMCell'>, wanted an instance"),
-        ({"num_layers": 0}, "Recurrent: num_layers is 0, wanted 1 or more"),
+        ({"num_layers": 0}, "Recurrent: num_layers is 0, wanted a whole number, 1 or more"),
         ({"dropout": 1.0}, "Recurrent: dropout is 1.0, wanted 0 ≤ dropout < 1"),
         ({"dropout": -0.1}, "Recurrent: dropout is -0.1"),
     ],

@@ -17,7 +17,6 @@ REPLACING = ("input", "replace")  # gates that let the new in when they are 1
 
 def uniform_by_width(cell: Cell) -> None:
     """Draw every parameter evenly from ±1/√H, as torch.nn.RNN, LSTM and GRU do."""
-    check_sizes(cell)
     bound = cell.hidden_size**-0.5
     for parameter in cell.parameters():
         nn.init.uniform_(parameter, -bound, bound)
@@ -28,7 +27,6 @@ def standard(cell: Cell) -> None:
 
     A forget gate's bias is 1.
     """
-    check_sizes(cell)
     for part in cell.modules():
         if isinstance(part, nn.LayerNorm):
             part.reset_parameters()
@@ -78,8 +76,8 @@ def chrono(cell: Cell, longest: int = 100) -> None:
     there. Source: Tallec and Ollivier 2018, Can Recurrent Neural Networks Warp Time?, arXiv:1804.11188. Raises
     UsageError for a cell without such a gate.
     """
-    if longest < 3:
-        raise UsageError(f"chrono: longest is {longest}, wanted 3 or more steps")
+    if not isinstance(longest, int) or longest < 3:
+        raise UsageError(f"chrono: longest is {longest!r}, wanted 3 or more steps")
     times = torch.empty(cell.hidden_size).uniform_(1, longest - 1).log()
     required_gate(cell, (*KEEPING, *REPLACING))
     for gate in cell.gates:
@@ -124,13 +122,6 @@ def initialise(module: nn.Module, name: str, **options: float) -> None:
             raise no_bias(cell, required_gate(cell, NEEDED[name]))
     for cell in cells:
         INITIALS[name](cell, **options)
-
-
-def check_sizes(cell: Cell) -> None:
-    """Raise a UsageError for a cell without inputs or units."""
-    for name in ("input_size", "hidden_size"):
-        if getattr(cell, name) < 1:
-            raise UsageError(f"{type(cell).__name__}: {name} is {getattr(cell, name)}, wanted 1 or more")
 
 
 def recurrent_weights(cell: Cell) -> list[Tensor]:

@@ -43,7 +43,7 @@ def gradients(argv: Sequence[str]) -> tuple[Figure, Path]:
     )
     parser.add_argument("--cells", type=str, default=CELLS, help="Names, with commas; `timeloom cells` has all.")
     parser.add_class_arguments(AddingOptions, nested_key=None)
-    parser.add_argument("--out", type=str, default="gradients.png", help="The picture.")
+    parser.add_argument("--out", type=str, default="gradients.png", help="The picture, a PNG.")
     options = parse(parser, argv)
     return of_cells(options) if options.models is None else of_models(options), Path(options.out)
 
@@ -55,8 +55,8 @@ def of_cells(options: Namespace) -> Figure:
     adding = options_of(AddingOptions, options)
     flows: Flows = {}
     eigenvalues = {}
-    for name in names_in(options.cells, "cells"):
-        adder = make_adder(name, adding)
+    adders = {name: make_adder(name, adding) for name in names_in(options.cells, "cells")}
+    for name, adder in adders.items():
         x, wanted = adding_batch(adding.batch_size, adding.length, torch.Generator().manual_seed(0))
 
         def loss(adder: Adder = adder, x: Tensor = x, wanted: Tensor = wanted) -> Tensor:

@@ -59,10 +59,13 @@ def surface(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("--learning_rate", type=float, default=1.0, help="Of gradient descent.")
     parser.add_argument("--clip_norm", type=float, default=0.2, help="Longest gradient of the path that clips.")
     parser.add_argument(
-        "--begin", type=list[float] | None, default=None, help="Where descent begins; null: a good place."
+        "--begin",
+        type=list[float] | None,
+        default=None,
+        help="Where descent begins; null: on the plain above the cliff; of a model, 0.7 of the span from it.",
     )
     parser.add_argument("--seed", type=int, default=1, help="Of directions.")
-    parser.add_argument("--out", type=str, default="surface.png", help="The picture.")
+    parser.add_argument("--out", type=str, default="surface.png", help="The picture, a PNG.")
     options = parse(parser, argv)
     for name, least in (("points", 2), ("count", 1), ("steps", 0)):
         if getattr(options, name) < least:
@@ -82,7 +85,10 @@ def surface(argv: Sequence[str]) -> tuple[Figure, Path]:
             paths[name] = plane.descend(*begin, options.learning_rate, options.steps, clip)
             print(described(name, paths[name]), file=sys.stderr)
     points = {name: path.points.numpy() for name, path in paths.items()}
-    return error_surface(a.tolist(), b.tolist(), losses, names, points), Path(options.out)
+    if len(points) == 2 and np.array_equal(*points.values()):
+        print("no gradient was long enough to be clipped, so that the two paths are one", file=sys.stderr)
+    model = None if options.model is None else (0.0, 0.0)
+    return error_surface(a.tolist(), b.tolist(), losses, names, points, model), Path(options.out)
 
 
 def plane_of(
@@ -125,7 +131,7 @@ def gates(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("text", type=str, help="The text.")
     parser.add_argument("--backward", action="store_true", help="Of a layer that reads from both ends: the other one.")
     parser.add_argument("--units", type=int, default=24, help="Most units that are shown of each gate.")
-    parser.add_argument("--out", type=str, default="gates.png", help="The picture.")
+    parser.add_argument("--out", type=str, default="gates.png", help="The picture, a PNG.")
     options = parse(parser, argv)
     if options.units < 1:
         raise UsageError(f"units is {options.units}, wanted 1 or more")

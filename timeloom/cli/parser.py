@@ -50,7 +50,7 @@ def make_parser(command: str, description: str) -> ArgumentParser:
     parser = ArgumentParser(
         prog=f"timeloom {command}",
         description=description,
-        epilog="A switch is turned off by --no_NAME. Names may have hyphens for underscores.",
+        epilog="A switch is turned off by --no_NAME or --NAME off. Names may have hyphens for underscores.",
         formatter_class=Help,
         exit_on_error=False,
         allow_abbrev=False,
@@ -159,6 +159,9 @@ def plain(message: str, parser: ArgumentParser) -> str:
         rest = re.sub(r"Expected a <class '(\w+)'>\. Got value: ", r"wanted \1, got ", " ".join(rest.split()))
         rest = re.sub(r"Expected a typing\.Literal\[(.*?)\]\. Got value: ", r"wanted one of \1, got ", rest)
         return f"--{name}: {rest}"
+    if found := re.match(r"the following arguments are required: (.*)", message):
+        named = [name if f"--{name}" not in option_names(parser) else f"--{name}" for name in found[1].split(", ")]
+        return f"the following arguments are required: {', '.join(named)}"
     found = re.match(r"unrecognized arguments: (\S+)", message)
     if found:
         return message + did_you_mean(found[1].partition("=")[0], set(option_names(parser)))

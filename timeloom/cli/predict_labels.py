@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
         help="Also show what each word did for the label: green for it, red against it, underlined where attention "
         "looked; as numbers where the output is no terminal.",
     )
-    parser.add_argument("--picture", type=str, default=None, help="Draw the first text's explanation to this file.")
+    parser.add_argument("--picture", type=str, default=None, help="Draw the first text's explanation to this PNG file.")
     parser.add_class_arguments(LabelledFile, nested_key=None)
     trained = trained_with(argv)
     kept = ("text_column", "label_column", "label_separator")

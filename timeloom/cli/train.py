@@ -58,7 +58,7 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
         action="store_true",
         help="Replace the folder of the model at --out, whatever is in it, and its training.",
     )
-    parser.add_argument("--quiet", action="store_true", help="No progress, only the scores at the end.")
+    parser.add_argument("--quiet", action="store_true", help="No progress, only notes and the scores at the end.")
     for kind in task.options.values():
         parser.add_class_arguments(kind, nested_key=None)
     for own in task.defaults:

@@ -12,8 +12,14 @@ from timeloom.scan import Cell
 
 def checked_share(name: str, value: float) -> float:
     if not isinstance(value, int | float) or not 0 <= value < 1:
-        raise UsageError(f"Recurrent: {name} is {value}, wanted 0 ≤ {name} < 1")
+        raise UsageError(f"Recurrent: {name} is {value!r}, wanted 0 ≤ {name} < 1")
     return value
+
+
+def checked_switch(name: str, value: bool) -> bool:
+    if not isinstance(value, bool | int):  # a text would be true, whatever it says
+        raise UsageError(f"Recurrent: {name} is {value!r}, wanted True or False")
+    return bool(value)
 
 
 def hidden_sizes_of(cell: Cell, num_layers: int | None, hidden_sizes: Sequence[int] | None) -> list[int]:
@@ -21,7 +27,7 @@ def hidden_sizes_of(cell: Cell, num_layers: int | None, hidden_sizes: Sequence[i
     if hidden_sizes is None:
         count = 1 if num_layers is None else num_layers
         if not isinstance(count, int) or count < 1:
-            raise UsageError(f"Recurrent: num_layers is {num_layers}, wanted 1 or more")
+            raise UsageError(f"Recurrent: num_layers is {num_layers!r}, wanted a whole number, 1 or more")
         return [cell.hidden_size] * count
     if not isinstance(hidden_sizes, list | tuple):
         raise UsageError(f"Recurrent: hidden_sizes is {hidden_sizes}, wanted a list with one size for each layer")

@@ -9,6 +9,7 @@ from timeloom import cells
 from timeloom.core import UsageError
 from timeloom.layers.recurrent import Recurrent
 from timeloom.scan import Cell
+from timeloom.scan.cell import check_size
 
 OF_A_LAYER = set(inspect.signature(Recurrent.__init__).parameters) - {"self", "cell"}
 
@@ -41,9 +42,8 @@ class Layer(Recurrent):
         if unknown := sorted(set(options) - own - OF_A_LAYER):
             known = ", ".join(sorted(own | OF_A_LAYER))
             raise UsageError(f"{name}: there is no option {unknown[0]}; there are {known}")
-        for size, value in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if value < 1:
-                raise UsageError(f"{name}: {size} is {value}, wanted 1 or more")
+        check_size(name, "input_size", input_size)
+        check_size(name, "hidden_size", hidden_size)
         cell = kind(input_size, hidden_size, **{key: value for key, value in options.items() if key in own})
         super().__init__(cell, num_layers, **{key: value for key, value in options.items() if key in OF_A_LAYER})
 

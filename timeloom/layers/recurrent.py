@@ -11,12 +11,13 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from timeloom.core import Padded, UsageError, check_last_axis, step_mask
-from timeloom.layers.arguments import checked_resets, checked_share, hidden_sizes_of
+from timeloom.layers.arguments import checked_resets, checked_share, checked_switch, hidden_sizes_of
 from timeloom.layers.packed import packed_like
 from timeloom.layers.segments import Memory, checked_memory, scan_in_memory
 from timeloom.layers.states import check_states, learnable, named_tensors, state_of
 from timeloom.layers.varied import Varied, check_products, weight_of
 from timeloom.scan import Cell, step
+from timeloom.scan.cell import require_sizes
 
 
 class Recurrent(nn.Module):
@@ -73,16 +74,17 @@ class Recurrent(nn.Module):
                 f"Recurrent: cell is {cell!r}, wanted an instance of a timeloom Cell.\n"
                 "  Give a cell that is built, as in Recurrent(LSTMCell(80, 256))."
             )
+        require_sizes(cell)
         sizes = hidden_sizes_of(cell, num_layers, hidden_sizes)
         self.num_layers = len(sizes)
-        self.bidirectional = bidirectional
-        self.batch_first = batch_first
+        self.bidirectional = checked_switch("bidirectional", bidirectional)
+        self.batch_first = checked_switch("batch_first", batch_first)
         self.dropout = checked_share("dropout", dropout)
         self.locked_dropout = checked_share("locked_dropout", locked_dropout)
         self.recurrent_dropout = checked_share("recurrent_dropout", recurrent_dropout)
         self.zoneout = checked_share("zoneout", zoneout)
         self.weight_dropout = checked_share("weight_dropout", weight_dropout)
-        self.residual = residual
+        self.residual = checked_switch("residual", residual)
         self.memory: Memory = checked_memory(memory)
         for name in ("recurrent_dropout", "weight_dropout"):
             if getattr(self, name):
@@ -109,7 +111,7 @@ class Recurrent(nn.Module):
             width = emitted
         self.cells = cast(Sequence[Cell], nn.ModuleList(cells))
         self.learned = nn.ParameterList()
-        if learn_initial_state:
+        if checked_switch("learn_initial_state", learn_initial_state):
             for each in cells:
                 initial = each.initial_state(1)
                 named = zip(initial._fields, initial, strict=True)

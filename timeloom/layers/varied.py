@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from timeloom.core import UsageError
 from timeloom.scan import Cell
+from timeloom.scan.cell import checked_step
 
 
 class Varied(Cell):
@@ -50,6 +51,10 @@ class Varied(Cell):
         self.input_size = cell.input_size + resets + (sum(self.widths) if zoneout else 0)
 
     @property
+    def called(self) -> str:
+        return self.cell.called
+
+    @property
     def output_size(self) -> int:
         return self.cell.output_size
 
@@ -71,7 +76,7 @@ class Varied(Cell):
         with ExitStack() as stack:
             for name, mask in zip(self.products, rest, strict=False):
                 stack.enter_context(reading_through(self.cell.get_submodule(name), mask))
-            y, made = self.cell.step(x[:, : self.cell.input_size], old)
+            y, made = checked_step(self.cell, x[:, : self.cell.input_size], old)
         if not self.zoneout:
             return y, self.State(*made, *rest)
         shares = {}

@@ -10,14 +10,18 @@ from matplotlib.figure import Figure
 Flows = Mapping[str, tuple[np.ndarray, np.ndarray | None]]
 
 
+def dashed_and_solid(flows: Flows) -> bool:
+    return any(after is not None for _, after in flows.values())
+
+
 def gradient_flow_figure(flows: Flows, eigenvalues: Mapping[str, np.ndarray], title: str) -> Figure:
     """The norm of ∂loss/∂state_t over t on the left, eigenvalues of one step beside the unit circle on the right.
 
     `flows` has, by name, the norms (T,) at the start, dashed, and after training, solid, where there was any. A norm of
     zero is drawn at the picture's lower edge.
     """
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    figure.suptitle(f"{title} (dashed: before training)" if dashed_and_solid(flows) else title, fontsize="medium")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     floor = 1e-30
     for number, (name, (before, after)) in enumerate(flows.items()):
@@ -28,7 +32,7 @@ def gradient_flow_figure(flows: Flows, eigenvalues: Mapping[str, np.ndarray], ti
     left.set_yscale("log")
     left.set(xlabel="step t", ylabel="norm of ∂loss/∂state after step t")
     left.grid(alpha=0.3)
-    left.legend(fontsize="small", title="dashed: before training")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize="small")
     angle = np.linspace(0, 2 * np.pi, 200)
     right.plot(np.cos(angle), np.sin(angle), color="0.6", linewidth=1)
     for number, name in enumerate(flows):
@@ -36,9 +40,9 @@ def gradient_flow_figure(flows: Flows, eigenvalues: Mapping[str, np.ndarray], ti
             values = eigenvalues[name]
             right.plot(np.real(values), np.imag(values), ".", color=f"C{number}", markersize=4, label=name)
     right.set_aspect("equal")
-    trained = any(after is not None for _, after in flows.values())
-    whose = "after training" if trained else "untrained"
-    right.set(xlabel="real part", ylabel="imaginary part", title=f"eigenvalues of ∂state'/∂state, one step, {whose}")
+    whose = "after training" if dashed_and_solid(flows) else "untrained"
+    what = f"eigenvalues of ∂state'/∂state, {whose}:\n{', '.join(eigenvalues)}, the step in the middle"
+    right.set(xlabel="real part", ylabel="imaginary part", title=what)
     right.title.set_fontsize("small")
     right.grid(alpha=0.3)
     return figure

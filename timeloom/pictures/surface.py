@@ -17,11 +17,12 @@ def error_surface(
     losses: np.ndarray,
     names: tuple[str, str],
     paths: Mapping[str, np.ndarray] | None = None,
+    model: tuple[float, float] | None = None,
 ) -> Figure:
     """The surface from above the side on the left, as contours with the paths on the right.
 
     `losses` is (len(a), len(b)); paths are (N, 2) points (a, b) by their names. A path that leaves the picture ends in
-    an arrow, which says how far away its next point is.
+    an arrow, which says how far away its next point is. `model` is where a cross is drawn.
     """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     finite = losses[np.isfinite(losses)]
@@ -63,7 +64,9 @@ def error_surface(
                 va="top",
                 bbox=box,
             )
+    if model is not None:
+        right.plot(model[1], model[0], "x", color="white", markersize=9, markeredgewidth=2.5, label="the model")
     right.set(xlabel=names[1], ylabel=names[0], xlim=(b[0], b[-1]), ylim=(a[0], a[-1]))
     if paths:
-        right.legend(loc="lower left", fontsize="small")
+        right.legend(loc="lower left", fontsize="small", facecolor="0.85")
     return figure

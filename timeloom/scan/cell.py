@@ -73,6 +73,11 @@ class Cell(nn.Module, ABC):
         return cell
 
     @property
+    def called(self) -> str:
+        """The name that messages give it."""
+        return type(self).__name__
+
+    @property
     def output_size(self) -> int:
         """The width of what a step emits."""
         return self.hidden_size
@@ -130,6 +135,7 @@ class Cell(nn.Module, ABC):
 
 def check_input(cell: Cell, x: Tensor, names: str) -> None:
     """Raise a ShapeError unless `x` has the axes `names`, the cell's input width, and its type and device."""
+    require_sizes(cell)
     owner = type(cell).__name__
     advice = "Build the cell with the input_size that x has, or check what makes x."
     check_last_axis(x, cell.input_size, owner=owner, what="x", names=names, advice=advice)
@@ -191,11 +197,25 @@ def check_sizes(kind: type[Cell], args: tuple[Any, ...], kwargs: dict[str, Any])
         given = inspect.signature(kind.__init__).bind_partial(None, *args, **kwargs).arguments
     except TypeError:
         return  # __init__ says what is wrong
+    for name in {"input_size", "hidden_size"} & set(given):
+        check_size(kind.__name__, name, given[name])
+
+
+def check_size(owner: str, name: str, size: Any) -> None:
+    """Raise a UsageError for what is no number of features; None may have a meaning of its own."""
+    if isinstance(size, float | str) or (isinstance(size, int) and size < 1):
+        raise UsageError(f"{owner}: {name} is {size!r}, wanted a whole number, 1 or more")
+
+
+def require_sizes(cell: Cell) -> None:
+    """Raise a UsageError unless the cell's `__init__` has said how much it reads and how many units it has."""
     for name in ("input_size", "hidden_size"):
-        size = given.get(name)
-        least = 0 if name == "input_size" else 1  # a cell may read nothing
-        if isinstance(size, float | str) or (isinstance(size, int) and size < least):
-            raise UsageError(f"{kind.__name__}: {name} is {size!r}, wanted a whole number, {least} or more")
+        if not hasattr(cell, name):
+            raise UsageError(
+                f"{type(cell).__name__}: its __init__ set no {name}.\n"
+                "  wanted: self.input_size, self.hidden_size = input_size, hidden_size\n"
+                "  Set both behind super().__init__(); a layer asks for them."
+            )
 
 
 def check_kind(tensor: Tensor, like: Tensor, *, owner: str, what: str, holder: str) -> None:

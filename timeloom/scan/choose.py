@@ -68,7 +68,7 @@ def tell(cell: Cell, reason: str) -> None:
     """Warn, once for each class and reason, that a cell ran in the plain loop."""
     if reason and (type(cell), reason) not in _told:
         _told.add((type(cell), reason))
-        warn_caller(f"{type(cell).__name__} runs in the plain loop, which is slower: {reason}")
+        warn_caller(f"{cell.called} runs in the plain loop, which is slower: {reason}")
 
 
 def known(cell: Cell) -> tuple[Watch, dict[Any, Fused | str]]:

@@ -293,7 +293,7 @@ class Fit:
         self.save()
         self.write_log()
         logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=progress.steps)
-        self.watch.epoch_ended(row, best)
+        self.watch.epoch_ended(row, better)
 
 
 def as_csv(rows: Sequence[dict[str, float]]) -> str:
