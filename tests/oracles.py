@@ -196,7 +196,7 @@ def scrn(parameters: Parameters, x: Array, state: State, alpha: float = 0.95) ->
 
 
 def indrnn(parameters: Parameters, x: Array, state: State, most: float = np.inf) -> tuple[Array, State]:
-    u = np.minimum(np.maximum(parameters["u"], -most), most)
+    u = np.minimum(np.maximum(parameters["recurrent.weight"], -most), most)
     h = relu(parameters["input.weight"] @ x + u * state[0] + parameters["input.bias"])
     return h, (h,)
 
@@ -277,8 +277,8 @@ def min_lstm(parameters: Parameters, x: Array, state: State) -> tuple[Array, Sta
 def sru(parameters: Parameters, x: Array, state: State, bias: float = 0.0) -> tuple[Array, State]:
     (c,) = state
     H = len(c)
-    f = sigmoid(gate(parameters, "input", 1, x, H) + parameters["v_f"] * c + parameters["b_f"])
-    r = sigmoid(gate(parameters, "input", 2, x, H) + parameters["v_r"] * c + parameters["b_r"])
+    f = sigmoid(gate(parameters, "input", 1, x, H) + parameters["v_f.weight"] * c + parameters["b_f"])
+    r = sigmoid(gate(parameters, "input", 2, x, H) + parameters["v_r.weight"] * c + parameters["b_r"])
     c = f * c + (1 - f) * gate(parameters, "input", 0, x, H)
     through = parameters["skip.weight"] @ x if "skip.weight" in parameters else np.sqrt(1 + 2 * np.exp(bias)) * x
     return r * c + (1 - r) * through, (c,)

@@ -398,7 +398,7 @@ def test_every_cell_has_a_layer_of_its_name(name: str) -> None:
         (lambda: ElmanCell(4, 6, bias=False), "60 = 24 + 36"),
         (lambda: LSTMCell(4, 6, proj_size=2), "204 = 96 + 24 + 48 + 24 + 12"),
         (lambda: SRUCell(6, 6), "132 = 3H·I + 4H"),
-        (lambda: SRUCell(4, 6), "120 = 6 + 6 + 6 + 6 + 72 + 24"),
+        (lambda: SRUCell(4, 6), "120 = 6 + 6 + 72 + 24 + 6 + 6"),
         (lambda: JordanCell(4, 6, output_size=3), "69 = H(I + O) + H + O·H + O"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from timeloom.cells import references
+from timeloom.cells.elementwise import Elementwise
 from timeloom.cells.initial import standard
 from timeloom.core import UsageError
 from timeloom.scan import Cell
@@ -28,7 +29,6 @@ class IndRNNCell(Cell):
     """
 
     gates = ("hidden",)
-    recurrent_products = ()
     sources = (references.INDRNN,)
 
     class State(NamedTuple):
@@ -42,16 +42,15 @@ class IndRNNCell(Cell):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.input = nn.Linear(input_size, hidden_size, bias)
-        self.u = nn.Parameter(torch.empty(hidden_size))
+        self.recurrent = Elementwise(hidden_size, None if longest is None else 2 ** (1 / longest))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         standard(self)
-        nn.init.uniform_(self.u, 0, 1)
+        nn.init.uniform_(self.recurrent.weight, 0, 1)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        u = self.u if self.longest is None else self.u.clamp(-(2 ** (1 / self.longest)), 2 ** (1 / self.longest))
-        h = torch.relu(self.input(x) + u * state.h)
+        h = torch.relu(self.input(x) + self.recurrent(state.h))
         return h, self.State(h)
 
     def extra_repr(self) -> str:

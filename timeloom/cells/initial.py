@@ -116,7 +116,7 @@ def initialise(module: nn.Module, name: str, **options: float) -> None:
     if strange := [option for option in options if option not in own]:
         raise UsageError(f"initialise: {name} has no option {strange[0]!r}; it has: {', '.join(own) or 'none'}")
     for cell in cells:  # rather refuse all than begin half of a model anew
-        if name in ("orthogonal", "identity") and not cell.recurrent_products:
+        if name in ("orthogonal", "identity") and not recurrent_weights(cell):
             raise UsageError(f"{type(cell).__name__}: it has no recurrent matrix that could begin as {name}")
         if name in NEEDED and not gate_biases(cell, required_gate(cell, NEEDED[name])):
             raise no_bias(cell, required_gate(cell, NEEDED[name]))
@@ -125,7 +125,9 @@ def initialise(module: nn.Module, name: str, **options: float) -> None:
 
 
 def recurrent_weights(cell: Cell) -> list[Tensor]:
-    return [cell.get_submodule(name).get_parameter("weight") for name in cell.recurrent_products]
+    """The matrices that multiply the state; a vector that does is none."""
+    weights = [cell.get_submodule(name).get_parameter("weight") for name in cell.recurrent_products]
+    return [weight for weight in weights if weight.dim() == 2]
 
 
 def gate_matrices(cell: Cell, weight: Tensor) -> tuple[Tensor, ...]:

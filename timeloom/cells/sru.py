@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from timeloom.cells import references
+from timeloom.cells.elementwise import Elementwise
 from timeloom.cells.initial import standard
 from timeloom.scan import Cell
 
@@ -28,7 +29,7 @@ class SRUCell(Cell):
     """
 
     gates = ("candidate", "forget", "highway")
-    recurrent_products = ()
+    recurrent_products = ("v_f", "v_r")
     sources = (references.SRU,)
 
     class State(NamedTuple):
@@ -42,23 +43,23 @@ class SRUCell(Cell):
         self.alpha = (1 + 2 * math.exp(highway_bias)) ** 0.5
         self.input = nn.Linear(input_size, 3 * hidden_size, bias=False)
         self.skip = nn.Linear(input_size, hidden_size, bias=False) if input_size != hidden_size else None
-        self.v_f = nn.Parameter(torch.empty(hidden_size))
-        self.v_r = nn.Parameter(torch.empty(hidden_size))
+        self.v_f = Elementwise(hidden_size)
+        self.v_r = Elementwise(hidden_size)
         self.b_f = nn.Parameter(torch.empty(hidden_size))
         self.b_r = nn.Parameter(torch.empty(hidden_size))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         standard(self)
-        nn.init.uniform_(self.v_f, -1, 1)
-        nn.init.uniform_(self.v_r, -1, 1)
+        nn.init.uniform_(self.v_f.weight, -1, 1)
+        nn.init.uniform_(self.v_r.weight, -1, 1)
         nn.init.zeros_(self.b_f)
         nn.init.constant_(self.b_r, self.highway_bias)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         candidate, f, r = self.input(x).chunk(3, -1)  # each (B, H)
-        f = torch.sigmoid(f + self.v_f * state.c + self.b_f)
-        r = torch.sigmoid(r + self.v_r * state.c + self.b_r)
+        f = torch.sigmoid(f + self.v_f(state.c) + self.b_f)
+        r = torch.sigmoid(r + self.v_r(state.c) + self.b_r)
         c = f * state.c + (1 - f) * candidate
         h = r * c + (1 - r) * (self.alpha * x if self.skip is None else self.skip(x))
         return h, self.State(c)

@@ -43,7 +43,7 @@ class Varied(Cell):
         held = [field for name, field in zip(initial._fields, initial, strict=True) if name not in cell.counters]
         self.widths = list(dict.fromkeys(field.shape[1] for field in held))
         self.products = list(cell.recurrent_products) if masked else []
-        self.mask_widths = [weight_of(cell, name).shape[1] for name in self.products]
+        self.mask_widths = [weight_of(cell, name).shape[-1] for name in self.products]
         masks = [f"mask_{i}" for i in range(len(self.products))]
         begin = [f"begin_{name}" for name in initial._fields] if resets else []
         self.State = namedtuple("State", [*initial._fields, *masks, *begin])
@@ -122,13 +122,13 @@ def check_products(cell: Cell, why: str) -> None:
     """Raise a UsageError unless the cell has its recurrent products where a layer can reach them."""
     owner = type(cell).__name__
     if not cell.recurrent_products:
-        raise UsageError(f"{owner}: {why} acts on products of the state with a matrix, and this cell has none")
+        raise UsageError(f"{owner}: {why} acts on products of the state with weights, and this cell has none")
     for name in cell.recurrent_products:
         try:
             weight = weight_of(cell, name)
         except AttributeError:
             weight = None
-        if not isinstance(weight, Tensor) or weight.dim() != 2:
+        if not isinstance(weight, Tensor) or weight.dim() not in (1, 2):
             raise UsageError(
                 f"{owner}: {why} acts on products with the state, and there is no linear module {name}.\n"
                 f"  Name the modules that multiply the state in {owner}.recurrent_products."

@@ -44,7 +44,7 @@ class Cell(nn.Module, ABC):
     """
 
     State: ClassVar[type[Any]]
-    recurrent_products: ClassVar[tuple[str, ...]] = ("recurrent",)  # linear modules that multiply the state
+    recurrent_products: ClassVar[tuple[str, ...]] = ("recurrent",)  # modules that multiply the state
     counters: ClassVar[tuple[str, ...]] = ()  # fields of the state that count steps, which a layer leaves alone
     emits: ClassVar[tuple[str, ...]] = ()  # fields that stand side by side in what a step emits, if it is more than one
     learnable: ClassVar[tuple[str, ...] | None] = (
