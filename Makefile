@@ -40,6 +40,7 @@ format: $(VENV)/.ready  ## bring the code into form
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.ready  ## time the fused loop against torch.nn, the chain, and long sequences
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python bench/scan.py --write
 	$(BIN)/python bench/chain.py --write
 	$(BIN)/python bench/long.py --write

@@ -1,4 +1,6 @@
-"""Time the chain against pytorch-crf and torch-struct, if installed: `make bench`, or `python bench/chain.py`.
+"""Time the chain against pytorch-crf and torch-struct: `make bench`, or `python bench/chain.py`.
+
+Those of the two that are not installed are left out, and the table is then not written.
 
 A training step is the log-likelihood of a path and its gradient; decoding is the best path. Contenders take turns in
 one process and each has its median. Nothing is timed before the tests of the chain have passed.
@@ -82,6 +84,13 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2, help="how many threads every contender has (default 2)")
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     given = parser.parse_args()
+    missing = [name for name in ("torchcrf", "torch_struct") if not importlib.util.find_spec(name)]
+    if missing and given.write:
+        print(
+            f"{' and '.join(missing)}: not installed, so the table would have holes; `make bench` gets all",
+            file=sys.stderr,
+        )
+        return 2
     torch.set_num_threads(given.threads)
     if subprocess.run([sys.executable, "-m", "pytest", "tests/chain", "-q", "-x"], cwd=ROOT).returncode:
         print("the chain is wrong, so its speed is of no interest: mend that first", file=sys.stderr)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from timeloom.data import Sentence
+from timeloom.train import Watch
 
 PLAIN: dict[str, Any] = {
     "dropout": 0.0,
@@ -39,6 +40,16 @@ TWENTY = [
     ("my aunt in Oslo flies to Rome", "O O O O O O B-to"),
     ("my aunt from Oslo flies to Rome", "O O O O O O B-to"),
 ]
+
+
+class Listening(Watch):
+    """Keeps what a training says."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def sentences(rows: Sequence[tuple[str, str]] = TWENTY) -> list[Sentence]:

@@ -21,6 +21,10 @@ def test_the_lattice_shows_scores_steps_and_the_best_path() -> None:
     steps = {tuple(map(tuple, path.vertices.tolist())) for path in below.collections[0].get_paths()}  # type: ignore[union-attr]
     assert steps == {((0, 2), (1, 0)), ((0, 0), (1, 1))}
     assert [text.get_text() for text in below.texts] == ["0.90", "0.80"]
+    nodes = below.collections[1]
+    shades = np.asarray(nodes.get_array()).reshape(3, 2)
+    np.testing.assert_allclose(shades**2, MARGINALS[:, :3].T)
+    assert (nodes.norm.vmin, nodes.norm.vmax) == (0, 1)  # so that a shade means the same in every picture
 
 
 @pytest.mark.parametrize("words", [["Rome"], ["to", "Rome"]])
@@ -51,3 +55,8 @@ def test_a_large_matrix_keeps_its_strongest_tags() -> None:
     axes = transition_matrix(LABELS, transitions, np.zeros(4), np.zeros(4), most=2).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["(start)", "I-to", "B-never"]
     assert "2 tags with the largest scores of 4" in axes.get_title()
+    assert "forbidden" not in axes.get_title()
+    transitions[2, 1] = -np.inf
+    axes = transition_matrix(LABELS, transitions, np.zeros(4), np.zeros(4), most=3).axes[0]
+    # B-to has no score of note, and comes with I-to: what is strong in a type is shown with what it begins with.
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["(start)", "B-to", "I-to", "B-never"]

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from timeloom.core import ShapeError, UsageError
-from timeloom.structured import HMM, Categorical, Gaussian, scaled_likelihoods
+from timeloom.structured import HMM, Categorical, Gaussian, Posteriors
+from timeloom.structured.counts import counts_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -158,6 +159,52 @@ def test_counting_keeps_the_type_of_numbers() -> None:
     assert model.emission.probabilities.dtype == model.transitions.dtype == torch.float64
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.7])
+def test_a_round_of_baum_welch_is_expected_counts(smoothing: float) -> None:
+    """From the marginals of the chain, which come from another recursion; state 2 is never in, and stays as it was."""
+    table = torch.tensor([[0.2, 0.3, 0.5], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    start = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
+    transitions = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.75, 0.0], [0.1, 0.1, 0.8]], dtype=torch.float64)
+    model, observed = HMM(start, transitions, Categorical(table)), [torch.tensor([0, 1, 2, 1]), torch.tensor([2, 0])]
+    begins, moves, makes = (torch.zeros(sizes, dtype=torch.float64) for sizes in ((3,), (3, 3), (3, 3)))
+    for steps in observed:
+        chain = model.chain(steps[None])
+        begins += chain.marginals()[0, 0]
+        moves += chain.pair_marginals()[0].sum(0)
+        makes += chain.marginals()[0].T @ torch.nn.functional.one_hot(steps, 3).double()
+    learned, history = model.baum_welch(observed, rounds=1, smoothing=smoothing)
+    assert len(history) == 2
+    assert isinstance(learned.emission, Categorical)
+    for found, counts, before in (
+        (learned.start[None], begins[None], start[None]),
+        (learned.transitions, moves, transitions),
+        (learned.emission.probabilities, makes, table),
+    ):
+        smoothed = counts + smoothing
+        wanted = torch.where(smoothed.sum(-1, keepdim=True) > 0, smoothed / smoothed.sum(-1, keepdim=True), before)
+        torch.testing.assert_close(found, wanted)
+
+
+def test_baum_welch_ends_where_a_round_gains_too_little_and_gives_the_best() -> None:
+    model, _, observed = pair("categorical")
+    _, all_rounds = model.baum_welch(observed, rounds=30, tolerance=-1)
+    gains = [later - earlier for earlier, later in itertools.pairwise(all_rounds)]
+    tolerance = (gains[3] + gains[4]) / 2
+    ends = next(number for number, gain in enumerate(gains) if gain < tolerance)
+    assert len(model.baum_welch(observed, rounds=30, tolerance=tolerance)[1]) == ends + 2
+    learned, history = model.baum_welch(observed, rounds=10, tolerance=-1e9, smoothing=10.0)
+    assert history[-1] < max(history)  # so much smoothing loses again what it gained
+    assert sum(float(learned.log_likelihood(o[None])) for o in observed) == pytest.approx(max(history))
+    with torch.inference_mode():
+        assert model.baum_welch([o.clone() for o in observed], rounds=2)[1] == all_rounds[:3]
+
+
+def test_counts_are_exact_beyond_the_integers_of_float32() -> None:
+    many = 2**24 + 5
+    counts = counts_of([torch.zeros(many + 1, dtype=torch.long), torch.tensor([0, 1])], 2)
+    assert counts.transitions.tolist() == [[many, 1], [0, 0]]
+
+
 def test_what_cannot_be_asked_of_a_model() -> None:
     even = torch.tensor([0.5, 0.5])
     model = HMM(even, even.expand(2, 2), Categorical(even.expand(2, 2)))
@@ -165,13 +212,27 @@ def test_what_cannot_be_asked_of_a_model() -> None:
         model.align(torch.tensor([0, 1]), torch.tensor([2]))
     with pytest.raises(UsageError, match=r"states are \[\]"):
         model.align(torch.tensor([0, 1]), torch.tensor([], dtype=torch.long))
+    apart = HMM(even, torch.eye(2), Categorical(even.expand(2, 2)))
+    with pytest.raises(UsageError, match=r"HMM.align: the 2 steps have no way through the states \[0, 1\]"):
+        apart.align(torch.tensor([0, 1]), torch.tensor([0, 1]))
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match=r"HMM.baum_welch: smoothing is .*, wanted a finite number, 0 or more"):
+            model.baum_welch([torch.tensor([0])], smoothing=wrong)
+        with pytest.raises(UsageError, match=r"HMM\.counted: smoothing is"):
+            HMM.counted([torch.tensor([0])], [torch.tensor([0])], model.emission, smoothing=wrong)
+    with pytest.raises(UsageError, match="no step to learn from"):
+        model.baum_welch([torch.tensor([], dtype=torch.long)])
+    with pytest.raises(UsageError, match="symbols lie between 2 and 2, wanted 0 to 1"):
+        HMM.counted([torch.tensor([2])], [torch.tensor([0])], model.emission)
+    with pytest.raises(ShapeError, match="observed has 5 features in its last axis, 3 were wanted"):
+        HMM.counted([torch.zeros(1, 5)], [torch.tensor([0])], Gaussian(torch.zeros(2, 3), torch.ones(2, 3)))
     with pytest.raises(UsageError, match="no path to count"):
         HMM.counted([], [], model.emission)
     never = HMM(even, even.expand(2, 2), Categorical(torch.tensor([[1.0, 0.0], [1.0, 0.0]])))
     with pytest.raises(UsageError, match="sequence 1 is impossible"):
         never.baum_welch([torch.tensor([0]), torch.tensor([0, 1])])
     with pytest.raises(UsageError, match="the prior of state 1 is 0"):
-        scaled_likelihoods(torch.zeros(1, 2), torch.tensor([1.0, 0.0]))
+        Posteriors(torch.tensor([1.0, 0.0]))
     with pytest.raises(ShapeError, match=r"means are \(2,\)"):
         Gaussian(torch.zeros(2), torch.ones(2))
     with pytest.raises(UsageError, match="the covariance of state 1 is not positive"):
@@ -181,8 +242,29 @@ def test_what_cannot_be_asked_of_a_model() -> None:
 
 
 def test_a_networks_posteriors_over_the_priors() -> None:
+    torch.manual_seed(0)
     posteriors, priors = torch.softmax(torch.randn(2, 5, 3), -1), torch.tensor([0.5, 0.3, 0.2])
-    torch.testing.assert_close(scaled_likelihoods(posteriors.log(), priors), (posteriors / priors).log())
+    torch.testing.assert_close(Posteriors(priors).log_prob(posteriors.log()), (posteriors / priors).log())
+    with pytest.raises(ShapeError, match=r"Posteriors: observed has 3 features in its last axis, 2 were wanted"):
+        Posteriors(torch.tensor([0.5, 0.5])).log_prob(posteriors.log())
+
+
+def test_a_network_is_aligned_and_its_transitions_learned() -> None:
+    """Log-posteriors from Bayes' rule over a categorical emission: the same model, said in the network's way."""
+    start, transitions, table = shares(3, seed=1), shares(3, 3, seed=2), shares(3, 5, seed=3)
+    priors, symbols = shares(3, seed=4), sequences(12, 7, symbols=5)
+    said = [(table.T[steps] * priors).log().log_softmax(-1) for steps in symbols]
+    network, plain = HMM(start, transitions, Posteriors(priors)), HMM(start, transitions, Categorical(table))
+    states = torch.tensor([2, 0, 1])
+    assert network.align(said[0], states).tolist() == plain.align(symbols[0], states).tolist()
+    assert network.viterbi(said[0][None])[0].tolist() == plain.viterbi(symbols[0][None])[0].tolist()
+    (learned, _), (wanted, _) = (
+        model.baum_welch(seen, rounds=1) for model, seen in ((network, said), (plain, symbols))
+    )
+    torch.testing.assert_close(learned.transitions, wanted.transitions)
+    counted = HMM.counted(said, [torch.tensor([0, 1, 1] * 4), torch.tensor([2] * 7)], network.emission, smoothing=1.0)
+    assert isinstance(counted.emission, Posteriors)
+    torch.testing.assert_close(counted.emission.priors, torch.tensor([5, 9, 8], dtype=torch.float64) / 22)
 
 
 @pytest.mark.parametrize(

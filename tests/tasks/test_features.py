@@ -9,24 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.corpora import PLAIN, TWENTY, sentences, write_conll
+from tests.corpora import PLAIN, TWENTY, Listening, sentences, write_conll
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, Sentence
 from timeloom.tasks import Trained, load_as
 from timeloom.tasks.tagging import TaggedFile, Tagger, TaggerOptions, TaggingData, TaggingScores, train_tagger
+from timeloom.tasks.tagging.data import prepare
 from timeloom.tasks.tagging.words import WRITTEN, how_written
-from timeloom.train import TrainingOptions, Watch
+from timeloom.train import TrainingOptions
 
 SMALL = TaggerOptions(hidden_size=12, embedding_size=8, **PLAIN)
 QUICK = TrainingOptions(epochs=25, batch_size=4, learning_rate=0.02)
-
-
-class Listening(Watch):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def write_jsonl(path: Path, labelled: bool = True) -> Path:
@@ -177,6 +170,19 @@ def test_rare_words_with_a_vector_are_known_and_counted(tmp_path: Path) -> None:
         word: sum(words_.split().count(word) for words_, _ in TWENTY) for word in ("aunt", "Friday", "Oslo")
     }
     assert any("2 of the 20 words of the training data have a vector; 18 have none" in note for note in notes)
+
+
+def test_a_training_goes_on_with_the_vectors_it_began_with(tmp_path: Path) -> None:
+    corpus, vectors = write_conll(tmp_path / "t.conll"), write_vectors(tmp_path / "v.txt", ["Oslo", "Rome"])
+    data = TaggingData(str(corpus), valid=str(corpus), vectors=str(vectors))
+
+    def run_of() -> str:
+        return prepare(data, TaggedFile(), SMALL, Listening()).fingerprint
+
+    before = run_of()
+    assert run_of() == before
+    vectors.write_text(vectors.read_text().replace("1.0", "1.5"))
+    assert run_of() != before
 
 
 def test_vectors_that_do_not_fit(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.corpora import PLAIN, TWENTY, sentences, write_conll
+from tests.corpora import PLAIN, TWENTY, Listening, sentences, write_conll
 from tests.tolerances import assert_close
 from timeloom.core import DataError, UsageError
 from timeloom.data import UNKNOWN, Sentence, chunks, travel_corpus
@@ -26,7 +26,7 @@ from timeloom.tasks.tagging import (
 )
 from timeloom.tasks.tagging.data import collect_vocabulary, words_of
 from timeloom.tasks.tagging.training import TaggingProblem
-from timeloom.train import TrainingOptions, Watch, fit, score_chunks
+from timeloom.train import TrainingOptions, fit, score_chunks
 
 SMALL = TaggerOptions(hidden_size=16, embedding_size=16, **PLAIN)
 QUICK = TrainingOptions(epochs=40, batch_size=4, learning_rate=0.02)
@@ -65,6 +65,30 @@ def test_outputs_over_a_chain_memorise_and_are_saved(tmp_path: Path, output) -> 
     torch.testing.assert_close(chances.sum(-1), torch.ones(len(tokens[0])))
     inside = [k for k, tag in enumerate(again.tags) if tag.startswith("I-")]
     assert not chances[0, inside].any()  # no chunk begins inside
+
+
+def test_a_training_with_hmm_counts_the_training_tags(tmp_path: Path) -> None:
+    train, valid = write_conll(tmp_path / "t.conll", TWENTY[:12]), write_conll(tmp_path / "v.conll", TWENTY[12:])
+    data = TaggingData(str(train), valid=str(valid))
+    tagger = train_tagger(data, replace(SMALL, output="hmm"), replace(QUICK, epochs=1), tmp_path / "m").model
+    tags = [tag for _, row in TWENTY[:12] for tag in row.split()]
+    wanted = torch.tensor([tags.count(tag) + 0.1 for tag in tagger.tags])
+    assert isinstance(tagger.dependence, HMMHybrid)
+    torch.testing.assert_close(tagger.dependence.priors, wanted / wanted.sum())
+
+
+def test_beside_labels_the_best_epoch_is_that_of_tags_and_labels_together() -> None:
+    labelled = [replace(sentence, label="with" if "B-day" in (sentence.tags or ()) else "") for sentence in sentences()]
+    vocabulary = collect_vocabulary(labelled, SMALL, 1)
+    torch.manual_seed(0)
+    tagger = Tagger(SMALL, vocabulary).eval()
+    problem = TaggingProblem(tagger, labelled, labelled, QUICK)
+    scores = problem.validate(tagger)
+    assert problem.selected_by == "joint"
+    assert scores["joint"] == pytest.approx((scores["f1"] + scores["label_accuracy"]) / 2)
+    assert scores["f1"] != scores["label_accuracy"]
+    plain = made()
+    assert TaggingProblem(plain, sentences(), sentences(), QUICK).selected_by == "f1"
 
 
 @pytest.mark.parametrize("output", ["softmax", "crf"])
@@ -185,16 +209,11 @@ def test_a_sentence_as_one_string_is_refused() -> None:
 
 def test_held_out_sentences_and_repairs_are_told(tmp_path: Path) -> None:
     rows = [*TWENTY, ("Oslo now", "I-to O")]
-    notes: list[str] = []
-
-    class Listening(Watch):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
+    watch = Listening()
     data = TaggingData(str(write_conll(tmp_path / "t.conll", rows)))
-    run = train_tagger(data, SMALL, replace(QUICK, epochs=1), tmp_path / "m", watch=Listening())
-    assert any("1 " in note and "t.conll" in note for note in notes)
-    assert any("2 of the 21 sentences" in note and "held out" in note for note in notes)
+    run = train_tagger(data, SMALL, replace(QUICK, epochs=1), tmp_path / "m", watch=watch)
+    assert any("1 " in note and "t.conll" in note for note in watch.notes)
+    assert any("2 of the 21 sentences" in note and "held out" in note for note in watch.notes)
     assert run.valid.sentences == 2
 
 
@@ -228,15 +247,10 @@ def test_unknown_tags_in_test_data_are_counted_and_told(tmp_path: Path) -> None:
 def test_unknown_tags_in_the_test_data_of_a_training_are_told(tmp_path: Path) -> None:
     train = write_conll(tmp_path / "t.conll")
     test = write_conll(tmp_path / "test.conll", [("to Mars", "O B-planet")])
-    notes: list[str] = []
-
-    class Listening(Watch):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
+    watch = Listening()
     data = TaggingData(str(train), valid=str(train), test=str(test))
-    train_tagger(data, SMALL, replace(QUICK, epochs=1), tmp_path / "m", watch=Listening())
-    assert any("test.conll has tags that the model was not trained on" in note for note in notes)
+    train_tagger(data, SMALL, replace(QUICK, epochs=1), tmp_path / "m", watch=watch)
+    assert any("test.conll has tags that the model was not trained on" in note for note in watch.notes)
 
 
 def test_other_schemes_are_read_as_bio(tmp_path: Path) -> None:

@@ -81,6 +81,18 @@ def weights(model: nn.Module) -> bytes:
     return b"".join(value.numpy().tobytes() for value in model.state_dict().values())
 
 
+def test_mixed_precision_is_that_of_the_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fabric enters autocast by itself for `forward`; what is trained is `loss`."""
+    seen = set()
+    plain = Line.loss
+    monkeypatch.setattr(Line, "loss", lambda line, batch: seen.add(line.map(batch[0]).dtype) or plain(line, batch))
+    for precision, wanted in (("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)):
+        seen.clear()
+        options = replace(OPTIONS, epochs=1, precision=precision)
+        trained(tmp_path / precision, options, LineProblem([1.0]))
+        assert seen == {wanted}
+
+
 def test_it_learns_and_keeps_books(tmp_path: Path) -> None:
     model, progress = trained(tmp_path, replace(OPTIONS, epochs=40))
     assert progress.history[0]["loss"] > 20 * progress.history[-1]["loss"]

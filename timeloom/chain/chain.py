@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from timeloom.chain.best import best_tags
-from timeloom.chain.fold import all_paths, best_paths
+from timeloom.chain.fold import all_paths, best_paths, largest
 from timeloom.chain.forward import log_alphas, log_partition
 from timeloom.core import ShapeError, UsageError, check_lengths, step_mask
 
@@ -19,7 +19,8 @@ class Chain:
     one has one path, the empty one.
 
     Args:
-        emissions: (B, T, K) score of each tag at each step; what stands after a sequence's end is not looked at.
+        emissions: (B, T, K) score of each tag at each step; what stands after a sequence's end is not looked at. Scores
+            in half precision are computed with, and answered, in float32.
         transitions: (K, K) score of going from the tag of a row to the tag of a column.
         start: (K,) score of beginning with each tag; zeros without.
         end: (K,) score of ending with each tag; zeros without.
@@ -38,6 +39,13 @@ class Chain:
         end: Tensor | None = None,
         lengths: Tensor | None = None,
     ):
+        given = {"emissions": emissions, "transitions": transitions, "start": start, "end": end}
+        for name, tensor in given.items():
+            if not isinstance(tensor, Tensor) and (tensor is not None or name in ("emissions", "transitions")):
+                raise ShapeError(
+                    f"Chain: {name} are a {type(tensor).__name__}, wanted a tensor.\n"
+                    "  Make it a tensor, as with torch.as_tensor."
+                )
         if emissions.dim() != 3 or not emissions.is_floating_point() or emissions.shape[-1] == 0:
             raise ShapeError(
                 f"Chain: emissions are {tuple(emissions.shape)} of {emissions.dtype}.\n"
@@ -64,6 +72,8 @@ class Chain:
             lengths = torch.as_tensor(lengths, device=emissions.device)
             check_lengths(lengths, batch_size=B, steps=T, owner="Chain")
             lengths = lengths.long()
+        if emissions.dtype in (torch.float16, torch.bfloat16):
+            emissions, transitions, start, end = (part.float() for part in (emissions, transitions, start, end))
         if T == 0:  # one step that belongs to no sentence, so that nothing else need ask
             emissions = emissions.new_zeros(B, 1, K)
         self._steps = T
@@ -74,8 +84,7 @@ class Chain:
             b, t = (~(emissions < torch.inf)).any(-1).nonzero()[0].tolist()
             raise UsageError(f"Chain: the emissions of sentence {b} hold NaN or +inf at step {t}, counted from 0")
         # The best tag of each step at 0: the same distribution, and differences of long sums lose fewer digits.
-        most = emissions.detach().amax(-1)
-        most = torch.where(most == -torch.inf, 0.0, most)
+        most = largest(emissions, -1)
         self._lowered, self._lowered_by = emissions - most[..., None], most.sum(1)
         self.emissions, self.transitions, self.start, self.end, self.lengths = (
             emissions,
@@ -86,7 +95,10 @@ class Chain:
         )
 
     def partition(self) -> Tensor:
-        """log of the sum of exp(score) over all paths, (B,); -inf where every path is forbidden."""
+        """log of the sum of exp(score) over all paths, (B,); -inf where every path is forbidden.
+
+        Its gradients cannot be differentiated again, as `marginals` can, but inside `timeloom.scan.plain_loop()`.
+        """
         return self._lowered_partition() + self._lowered_by
 
     def score(self, path: Tensor) -> Tensor:
@@ -124,21 +136,24 @@ class Chain:
     def k_best(self, k: int) -> tuple[Tensor, Tensor]:
         """The k paths with the highest scores, best first: tags (B, k, T) and scores (B, k).
 
-        A sentence with fewer paths has scores of -inf and tags of -1 at the end. Raises UsageError where it has none.
+        A sentence with fewer paths has scores of -inf and tags of -1 at the end. The scores can be differentiated.
+        Raises UsageError where a sentence has no path.
         """
         if k < 1:
             raise UsageError(f"Chain.k_best: k is {k}, and must be 1 or more")
-        path, scores = best_paths(k, *(part.detach() for part in self._parts))
-        empty = scores.new_full((k,), -torch.inf)
-        empty[0] = 0
-        scores = torch.where((self.lengths == 0)[:, None], empty, scores + self._lowered_by[:, None])
+        path, found = best_paths(k, *(part.detach() for part in self._parts))
+        path, there = path[:, :, : self._steps], found > -torch.inf
+        there[self.lengths == 0] = torch.arange(k, device=there.device) == 0  # the empty path, once
+        scores = self.score(path.clamp(min=0).transpose(0, 1)).T
+        scores = torch.where(there, scores, -torch.inf)
         self._must_be_possible(scores[:, 0])
-        return path[:, :, : self._steps], scores
+        return path, scores
 
     def marginals(self) -> Tensor:
         """The probability of each tag at each step (B, T, K), zero after each end.
 
-        They can be differentiated, at the price of the recursion in torch. Raises UsageError where every path of a
+        They can be differentiated; so that they can, the recursion runs in torch wherever a score requires a gradient
+        (a quicker way that cannot be: under torch.no_grad). Raises UsageError where every path of a
         sentence is forbidden.
         """
         graph = self._wants_gradients()
@@ -205,6 +220,9 @@ class Chain:
                 f"wanted {(len(self.lengths), self._steps, len(self.start))}.\n"
                 "  Give one cost for each tag at each step of each sentence."
             )
+        costs = costs.to(self.emissions.dtype)
+        if not torch.where(self._inside[:, : self._steps, None], costs, 0.0).isfinite().all():
+            raise UsageError("Chain.with_costs: the costs hold NaN or inf; wanted finite numbers")
         emissions = self.emissions[:, : self._steps] + costs
         return Chain(emissions, self.transitions, self.start, self.end, self.lengths)
 
@@ -243,7 +261,8 @@ class Chain:
         return of_steps if self._steps else torch.zeros_like(self.emissions)
 
     def _checked(self, path: Tensor) -> Tensor:
-        if path.is_floating_point() or path.dim() not in (2, 3) or path.shape[-2:] != (len(self.lengths), self._steps):
+        integers = not (path.is_floating_point() or path.dtype == torch.bool)
+        if not integers or path.dim() not in (2, 3) or path.shape[-2:] != (len(self.lengths), self._steps):
             raise ShapeError(
                 f"Chain: paths are {tuple(path.shape)} of {path.dtype}, wanted integers (B={len(self.lengths)}, "
                 f"T={self._steps}), or n of them for each sentence (n, B, T).\n"
@@ -256,6 +275,7 @@ class Chain:
             raise UsageError(
                 f"Chain: the path of sentence {b} has a tag at step {t} that is none of 0 to {len(self.start) - 1}"
             )
+        path = path.long()
         return path if self._steps else path.new_zeros(*path.shape[:-1], 1)
 
 

@@ -54,11 +54,17 @@ class Best:
 
 def highest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest along the second axis and their places; of equals, the one with the smaller place first."""
-    if k == 1:  # much quicker than sorting, and argmax gives the first of equals
+    if k == 1:  # argmax gives the first of equals
         places = scores.argmax(1, keepdim=True)
         return scores.gather(1, places), places
-    values, places = scores.sort(dim=1, descending=True, stable=True)
-    return values[:, :k], places[:, :k]
+    # A stable sort of all would do, at twenty times the price. topk is quick and takes any of equals, so it is given
+    # none where that matters: all that are above the k-th, and of those equal to it the first.
+    least = scores.topk(k, 1).values[:, -1:]
+    place = torch.arange(scores.shape[1], device=scores.device).view(-1, *[1] * (scores.dim() - 2))
+    rank = torch.where(scores > least, 1, torch.where(scores == least, -place, -(2**31)))
+    chosen = rank.topk(k, 1).indices.sort(1).values
+    values, order = scores.gather(1, chosen).sort(dim=1, descending=True, stable=True)
+    return values, chosen.gather(1, order)
 
 
 def fold(
@@ -76,13 +82,13 @@ def fold(
         end: (K,) or (B, K).
         lengths: (B,)
     """
-    carried, total = lowered(semiring.first(emissions[:, 0] + start))
+    first, *others = emissions.unbind(1)  # once for all steps, so that the way back writes each gradient once
+    carried, total = lowered(semiring.first(first + start))
     spread = (slice(None), slice(None), *[None] * (carried.dim() - 2))
-    if transitions.dim() == 2:
-        transitions = transitions.unsqueeze(0)
-    for t in range(1, emissions.shape[1]):
-        of_step = transitions if transitions.dim() == 3 else transitions[:, t - 1]
-        further, by = lowered(semiring.advance(carried, of_step) + emissions[:, t][spread])
+    of_all = transitions.unsqueeze(0) if transitions.dim() == 2 else transitions
+    of_each = transitions.unbind(1) if transitions.dim() == 4 else [of_all] * len(others)
+    for t, (emitted, of_step) in enumerate(zip(others, of_each, strict=True), start=1):
+        further, by = lowered(semiring.advance(carried, of_step) + emitted[spread])
         inside = t < lengths
         carried = torch.where(inside[:, None][spread], further, carried)
         total = total + torch.where(inside, by, 0.0)
@@ -91,9 +97,14 @@ def fold(
 
 def lowered(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Scores (B, K, ...) less their largest, and that (B,); as they are where all are -inf."""
-    most = scores.detach().flatten(1).amax(1)
-    most = torch.where(most == -torch.inf, 0.0, most)
+    most = largest(scores.flatten(1), 1)
     return scores - most.view(-1, *[1] * (scores.dim() - 1)), most
+
+
+def largest(scores: Tensor, axis: int, keepdim: bool = False) -> Tensor:
+    """The largest score along an axis, to be taken from the others; 0 where all are -inf. It has no gradient."""
+    most = scores.detach().amax(axis, keepdim)
+    return torch.where(most == -torch.inf, 0.0, most)
 
 
 def all_paths(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:

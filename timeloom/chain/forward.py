@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from timeloom.chain.fold import LogSum, all_paths, fold, log_sum
+from timeloom.chain.fold import LogSum, all_paths, fold, largest, log_sum
 from timeloom.core import step_mask
+from timeloom.core.warn import warn_caller
 from timeloom.scan import Cell, scan
 
 
@@ -36,13 +37,11 @@ class ForwardCell(Cell):
         return self.State(zeros(batch_size, self.hidden_size), zeros(batch_size, 1))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        highest = self.transitions.detach().amax(0)
-        highest = torch.where(highest == -math.inf, 0.0, highest)  # no way to this tag
+        highest = largest(self.transitions, 0)
         sums = torch.exp(state.alpha) @ torch.exp(self.transitions - highest)
         there = sums > 0
         alpha = torch.where(there, torch.log(torch.where(there, sums, 1.0)), -math.inf) + highest + x
-        most = alpha.detach().amax(-1, keepdim=True)
-        most = torch.where(most == -math.inf, 0.0, most)  # no way to any
+        most = largest(alpha, -1, keepdim=True)
         return sums, self.State(alpha - most, state.total + most)
 
 
@@ -59,15 +58,15 @@ def log_sums(
     begin, x, lengths = begun(emissions, start, lengths)
     if len(x) == 0:
         return x, begin
-    return scan(cell_for(emissions), x, begin, lengths=lengths, parameters={"transitions": transitions})
+    with torch.autocast(x.device.type, enabled=False):  # a sum over paths needs all its digits
+        return scan(cell_for(emissions), x, begin, lengths=lengths, parameters={"transitions": transitions})
 
 
 def begun(emissions: Tensor, start: Tensor, lengths: Tensor) -> tuple[ForwardCell.State, Tensor, Tensor]:
     """The State after the first step, the emissions of the others (T - 1, B, K), and how many of these there are."""
     first, others = emissions.transpose(0, 1).split([1, emissions.shape[1] - 1])
     first = first[0] + start
-    most = first.detach().amax(-1, keepdim=True)
-    most = torch.where(most == -torch.inf, 0.0, most)
+    most = largest(first, -1, keepdim=True)
     return ForwardCell.State(first - most, most), others, (lengths - 1).clamp(min=0)
 
 
@@ -91,9 +90,10 @@ def log_alphas(emissions: Tensor, transitions: Tensor, start: Tensor, lengths: T
     begin, x, rest = begun(emissions, start, lengths)
     if len(x) == 0:
         return begin.alpha.unsqueeze(1)
-    sums, _, states = scan(
-        cell_for(emissions), x, begin, lengths=rest, all_states=True, parameters={"transitions": transitions}
-    )
+    with torch.autocast(x.device.type, enabled=False):
+        sums, _, states = scan(
+            cell_for(emissions), x, begin, lengths=rest, all_states=True, parameters={"transitions": transitions}
+        )
     alphas = torch.cat([begin.alpha[None], states.alpha]).transpose(0, 1)
     rows = doubtful(sums.detach(), emissions, transitions, start, lengths)
     if rows is not None:
@@ -136,4 +136,15 @@ def doubtful(sums: Tensor, emissions: Tensor, transitions: Tensor, start: Tensor
         low[:, t - 1] &= ways
         ways = ways & (emissions[:, t] > -torch.inf)
     rows = low.flatten(1).any(1)
-    return rows if rows.any() else None
+    if not rows.any():
+        return None
+    warn_once()
+    return rows
+
+
+@cache
+def warn_once() -> None:
+    warn_caller(
+        "Chain: scores lie so far apart that a product of their exponentials would lose some; sentences with such "
+        "scores are summed step by step in torch, which is exact and slower"
+    )

@@ -20,11 +20,9 @@ def transition_matrix(
         transitions: (K, K), -inf where forbidden.
         start: (K,)
         end: (K,)
-        most: Tags that are shown: those whose scores differ most from 0.
+        most: Tags that are shown: the types of chunks, with all their tags, whose scores differ most from 0.
     """
-    finite = np.where(np.isfinite(transitions), transitions, 0.0)
-    size = np.abs(finite).max(0) + np.abs(finite).max(1)
-    shown: list[int] = sorted(np.argsort(-size)[:most].tolist())
+    shown = strongest_types(labels, transitions, most)
     names = [labels[k] for k in shown]
     table = np.full((len(shown) + 1, len(shown) + 1), np.nan)
     table[0, :-1], table[1:, :-1], table[1:, -1] = start[shown], transitions[np.ix_(shown, shown)], end[shown]
@@ -42,7 +40,8 @@ def transition_matrix(
     axes.tick_params(length=0)
     hidden = len(labels) - len(shown)
     left_out = f", the {len(shown)} tags with the largest scores of {len(labels)}" if hidden else ""
-    axes.set_title(f"score of each step from tag to tag{left_out}; hatched: forbidden", fontsize="medium")
+    forbidden = "; hatched: forbidden" if np.isnan(table).sum() > 1 else ""  # one is from (start) to (end)
+    axes.set_title(f"score of each step from tag to tag{left_out}{forbidden}", fontsize="medium")
     if len(table) <= 14:
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):
@@ -58,3 +57,17 @@ def transition_matrix(
                 )
     figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
     return figure
+
+
+def strongest_types(labels: Sequence[str], transitions: np.ndarray, most: int) -> list[int]:
+    """The numbers of `most` tags, in their order: type after type with B- and I-, those with the largest scores first;
+    of a type for which there is no more room, the strongest tags."""
+    finite = np.abs(np.where(np.isfinite(transitions), transitions, 0.0))
+    strength = finite.max(0) + finite.max(1)
+    of_type: dict[str, float] = {}
+    for label, size in zip(labels, strength.tolist(), strict=True):
+        kind = label.partition("-")[2]
+        of_type[kind] = max(of_type.get(kind, 0.0), size)
+    kinds = [label.partition("-")[2] for label in labels]
+    order = sorted(range(len(labels)), key=lambda k: (-of_type[kinds[k]], kinds[k], -strength[k]))
+    return sorted(order[:most])

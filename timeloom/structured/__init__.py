@@ -1,8 +1,8 @@
 """Outputs that depend on each other, all through one chain."""
 
 from timeloom.structured.crf import CRF
-from timeloom.structured.emissions import Categorical, Gaussian
-from timeloom.structured.hmm import HMM, scaled_likelihoods
+from timeloom.structured.emissions import Categorical, Emission, Gaussian, Posteriors
+from timeloom.structured.hmm import HMM
 from timeloom.structured.hybrid import HMMHybrid
 from timeloom.structured.margin import StructuredPerceptron, StructuredSVM
 from timeloom.structured.output import ChainOutput, tag_rules
@@ -12,10 +12,11 @@ __all__ = [
     "HMM",
     "Categorical",
     "ChainOutput",
+    "Emission",
     "Gaussian",
     "HMMHybrid",
+    "Posteriors",
     "StructuredPerceptron",
     "StructuredSVM",
-    "scaled_likelihoods",
     "tag_rules",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -21,7 +22,8 @@ class Counts(NamedTuple):
 
 def counts_of(paths: Sequence[Tensor], states: int) -> Counts:
     """Count paths, each the states (T,) of a sequence; empty ones count nothing."""
-    counts = Counts(torch.zeros(states), torch.zeros(states, states), torch.zeros(states))
+    zeros = partial(torch.zeros, dtype=torch.float64)  # float32 stops counting at 2**24
+    counts = Counts(zeros(states), zeros(states, states), zeros(states))
     for number, path in enumerate(paths):
         if len(path) and not 0 <= int(path.min()) <= int(path.max()) < states:
             raise UsageError(
@@ -30,16 +32,22 @@ def counts_of(paths: Sequence[Tensor], states: int) -> Counts:
         if len(path):
             counts.start[path[0]] += 1
             counts.end[path[-1]] += 1
-            counts.transitions.index_put_((path[:-1], path[1:]), torch.ones(len(path) - 1), accumulate=True)
+            counts.transitions.index_put_((path[:-1], path[1:]), zeros(len(path) - 1) + 1, accumulate=True)
     if not counts.start.any():
         raise UsageError("there is no path to count, at least one with a step was wanted")
     return counts
 
 
-def normal(counts: Tensor, otherwise: Tensor) -> Tensor:
+def normalised(counts: Tensor, otherwise: Tensor) -> Tensor:
     """Counts (..., K) as shares that sum to 1; where there are none, what stood there before."""
     total = counts.sum(-1, keepdim=True)
     return torch.where(total > 0, counts / torch.where(total > 0, total, 1.0), otherwise.to(counts))
+
+
+def check_smoothing(smoothing: float, owner: str) -> None:
+    """Raise a UsageError unless a count can be smoothed by so much."""
+    if not 0 <= smoothing < torch.inf:
+        raise UsageError(f"{owner}: smoothing is {smoothing}, wanted a finite number, 0 or more")
 
 
 def check_rows(probabilities: Tensor, what: str, axes: int) -> None:

@@ -1,4 +1,4 @@
-"""What the states of a hidden Markov model make: symbols or vectors."""
+"""What the states of a hidden Markov model make: symbols, vectors, or what a network takes them for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from timeloom.core import ShapeError, UsageError
-from timeloom.structured.counts import check_rows, normal
+from timeloom.core import ShapeError, UsageError, check_last_axis
+from timeloom.structured.counts import check_rows, normalised
+
+EACH_STEP = "Give a vector for each step."
 
 
 class Emission(ABC):
@@ -41,9 +43,19 @@ class Categorical(Emission):
         self.states, self.dtype = len(probabilities), probabilities.dtype
 
     def log_prob(self, observed: Tensor) -> Tensor:
-        if observed.is_floating_point() or observed.dim() != 2:
+        self._check(observed, "B T")
+        return self.probabilities.log().T[observed]
+
+    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
+        self._check(observed, "N")
+        counts = shares.new_zeros(self.probabilities.shape[1], shares.shape[1]).index_add(0, observed, shares).T
+        return type(self)(normalised(counts + smoothing, self.probabilities))
+
+    def _check(self, observed: Tensor, axes: str) -> None:
+        if observed.is_floating_point() or observed.dim() != len(axes.split()):
             raise ShapeError(
-                f"Categorical: observed is {tuple(observed.shape)} of {observed.dtype}, wanted integers (B, T).\n"
+                f"Categorical: observed is {tuple(observed.shape)} of {observed.dtype}, "
+                f"wanted integers ({', '.join(axes.split())}).\n"
                 "  Give the number of a symbol for each step."
             )
         if observed.numel() and not 0 <= int(observed.min()) <= int(observed.max()) < self.probabilities.shape[1]:
@@ -51,11 +63,6 @@ class Categorical(Emission):
                 f"Categorical: the symbols lie between {int(observed.min())} and {int(observed.max())}, "
                 f"wanted 0 to {self.probabilities.shape[1] - 1}"
             )
-        return self.probabilities.log().T[observed]
-
-    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
-        counts = shares.new_zeros(self.probabilities.shape[1], shares.shape[1]).index_add(0, observed, shares).T
-        return type(self)(normal(counts + smoothing, self.probabilities))
 
 
 class Gaussian(Emission):
@@ -94,11 +101,8 @@ class Gaussian(Emission):
 
     def log_prob(self, observed: Tensor) -> Tensor:
         D = self.means.shape[1]
-        if observed.dim() != 3 or observed.shape[-1] != D:
-            raise ShapeError(
-                f"Gaussian: observed is {tuple(observed.shape)}, wanted (B, T, D={D}).\n  Give a vector for each step."
-            )
-        away = observed[..., None, :] - self.means  # (B, T, K, D)
+        check_last_axis(observed, D, owner="Gaussian", what="observed", names="B T D", advice=EACH_STEP)
+        away = observed.to(self.dtype)[..., None, :] - self.means  # (B, T, K, D)
         if self.covariances.dim() == 2:
             squares, logs = (away.square() / self.covariances).sum(-1), self.covariances.log().sum(-1)
         else:
@@ -109,10 +113,44 @@ class Gaussian(Emission):
         return -0.5 * (squares + logs + D * math.log(2 * math.pi))
 
     def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
-        weights = normal(shares.T, torch.full_like(shares.T, 1 / max(1, len(shares))))  # (K, N)
+        D = self.means.shape[1]
+        check_last_axis(observed, D, owner="Gaussian", what="observed", names="N D", advice=EACH_STEP)
+        observed = observed.to(shares.dtype)
+        weights = normalised(shares.T, torch.full_like(shares.T, 1 / max(1, len(shares))))  # (K, N)
         means = weights @ observed
         away = observed - means[:, None]  # (K, N, D)
         if self.covariances.dim() == 2:
             return type(self)(means, torch.einsum("kn,knd->kd", weights, away.square()) + self.floor, self.floor)
         spread = torch.einsum("kn,knd,kne->kde", weights, away, away)
         return type(self)(means, spread + self.floor * torch.eye(away.shape[-1]).to(spread), self.floor)
+
+
+class Posteriors(Emission):
+    """What a network says of each step, log p(state | x): the hybrid of network and hidden Markov model.
+
+    What is observed are log-posteriors (B, T, K). By Bayes' rule p(x | s) is p(s | x) / p(s), up to a number that no
+    state changes, so likelihoods are in units of their own.
+
+    Source: Bourlard and Morgan 1994, Connectionist Speech Recognition.
+
+    Args:
+        priors: (K,) the shares of the states in what the network was trained on, none of them 0. Fitting takes them
+            anew from the steps; the network is not its to fit.
+    """
+
+    def __init__(self, priors: Tensor):
+        check_rows(priors, "Posteriors: priors", 1)
+        if not (priors > 0).all():
+            raise UsageError(
+                f"Posteriors: the prior of state {int((priors <= 0).nonzero()[0])} is 0, so nothing can be divided by "
+                "it; smooth the counts"
+            )
+        self.priors, self.states, self.dtype = priors, len(priors), priors.dtype
+
+    def log_prob(self, observed: Tensor) -> Tensor:
+        advice = "Give a log-posterior for each state at each step."
+        check_last_axis(observed, self.states, owner="Posteriors", what="observed", names="B T K", advice=advice)
+        return observed - self.priors.log().to(observed)
+
+    def fitted(self, observed: Tensor, shares: Tensor, smoothing: float) -> Self:
+        return type(self)(normalised(shares.sum(0) + smoothing, self.priors))

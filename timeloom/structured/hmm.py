@@ -1,4 +1,4 @@
-"""The hidden Markov model: counts, Baum-Welch, Viterbi, forced alignment, over symbols, vectors, or a network."""
+"""The hidden Markov model: counts, Baum-Welch, Viterbi, forced alignment; what it observes is its emission's affair."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timeloom.chain import Chain
 from timeloom.core import Padded, ShapeError, UsageError
-from timeloom.structured.counts import check_rows, counts_of, normal
+from timeloom.structured.counts import check_rows, check_smoothing, counts_of, normalised
 from timeloom.structured.emissions import Emission
 
 
@@ -43,6 +43,7 @@ class HMM:
 
         `emission` says what kind of emission is fitted; its numbers are not looked at.
         """
+        check_smoothing(smoothing, "HMM.counted")
         for number, (seen, path) in enumerate(zip(observed, states, strict=True)):
             if len(seen) != len(path):
                 raise UsageError(f"HMM.counted: sequence {number} has {len(seen)} steps and {len(path)} states")
@@ -51,8 +52,8 @@ class HMM:
         even = torch.full((K,), 1 / K, dtype=dtype)
         shares = torch.nn.functional.one_hot(torch.cat(list(states)).long(), K).to(dtype)
         return cls(
-            normal((counts.start + smoothing).to(dtype), even),
-            normal((counts.transitions + smoothing).to(dtype), even.expand(K, K)),
+            normalised((counts.start + smoothing).to(dtype), even),
+            normalised((counts.transitions + smoothing).to(dtype), even.expand(K, K)),
             emission.fitted(torch.cat(list(observed)), shares, smoothing),
         )
 
@@ -74,33 +75,48 @@ class HMM:
     ) -> tuple[HMM, list[float]]:
         """A model that makes the observations more likely, and the log-likelihood before each round and after the last.
 
-        Stops after `rounds`, or once a round gains less than `tolerance`. The expected counts are the gradient of the
+        Stops after `rounds`, or once a round gains less than `tolerance`. Smoothing, or the floor of a Gaussian, may
+        make a round lose; the likeliest model of all rounds is given. The expected counts are the gradient of the
         log-likelihood with respect to the log-probabilities, so forward-backward is written nowhere.
+
+        Source: Baum, Petrie, Soules and Weiss 1970; Rabiner 1989, A Tutorial on Hidden Markov Models.
+
+        Raises UsageError where no sequence has a step, or one is impossible for the model to begin with.
         """
-        batch = Padded.from_list(list(observed))
+        check_smoothing(smoothing, "HMM.baum_welch")
+        if not any(map(len, observed)):
+            raise UsageError("HMM.baum_welch: there is no step to learn from, in any sequence")
+        with torch.inference_mode(False), torch.enable_grad():
+            return self._climbed(Padded.from_list([steps.clone() for steps in observed]), rounds, tolerance, smoothing)
+
+    def _climbed(self, batch: Padded, rounds: int, tolerance: float, smoothing: float) -> tuple[HMM, list[float]]:
         inside = batch.mask()
-        model, said = self, [float(self.log_likelihood(batch.data, batch.lengths).sum())]
-        if said[0] == -math.inf:
+        best = model = self
+        history = [float(self.log_likelihood(batch.data, batch.lengths).sum())]
+        if history[0] == -math.inf:
             b = int((self.log_likelihood(batch.data, batch.lengths) == -math.inf).nonzero()[0])
             raise UsageError(
                 f"HMM.baum_welch: sequence {b} is impossible for the model to begin with, so nothing can be climbed.\n"
                 "  Begin with probabilities above 0."
             )
         for _ in range(rounds):
-            emissions = model.emission.log_prob(batch.data).requires_grad_()
-            start, transitions = model.start.log().to(emissions), model.transitions.log().to(emissions)
-            leaves = [emissions, start.requires_grad_(), transitions.requires_grad_()]
+            emissions = model.emission.log_prob(batch.data)
+            scores = [emissions, model.start.log().to(emissions), model.transitions.log().to(emissions)]
+            leaves = [part.detach().clone().requires_grad_() for part in scores]
+            emissions, start, transitions = leaves
             total = Chain(emissions, transitions, start, lengths=batch.lengths).partition().sum()
-            shares, begun, gone = torch.autograd.grad(total, leaves)
+            of_states, of_starts, of_transitions = torch.autograd.grad(total, leaves)  # the expected counts
             model = HMM(
-                normal(begun + smoothing, model.start),
-                normal(gone + smoothing, model.transitions),
-                model.emission.fitted(batch.data[inside], shares[inside], smoothing),
+                normalised(of_starts + smoothing, model.start),
+                normalised(of_transitions + smoothing, model.transitions),
+                model.emission.fitted(batch.data[inside], of_states[inside], smoothing),
             )
-            said.append(float(model.log_likelihood(batch.data, batch.lengths).sum()))
-            if said[-1] - said[-2] < tolerance:
+            history.append(float(model.log_likelihood(batch.data, batch.lengths).sum()))
+            if history[-1] == max(history):
+                best = model
+            if history[-1] - history[-2] < tolerance:
                 break
-        return model, said
+        return best, history
 
     def align(self, observed: Tensor, states: Tensor) -> Tensor:
         """Forced alignment: observations (T,) or (T, D) that pass through given states (N,), in order → (T,), for each
@@ -121,20 +137,10 @@ class HMM:
             moves.diagonal(1).copy_(logs[states[:-1], states[1:]])
         start, end = emissions.new_full((N,), forbidden), emissions.new_full((N,), forbidden)
         start[0], end[-1] = self.start.log()[states[0]], 0.0
-        return Chain(emissions, moves, start, end).best_path()[0][0]
-
-
-def scaled_likelihoods(log_posteriors: Tensor, priors: Tensor) -> Tensor:
-    """What a network's log-posteriors of states (..., K) say about the observations: log p(x | s), up to a number that
-    no state changes.
-
-    By Bayes' rule log p(s | x) - log p(s): the hybrid of network and hidden Markov model (Bourlard and Morgan 1994).
-    `priors` (K,) are the shares of the states in the training data, none of them 0.
-    """
-    check_rows(priors, "scaled_likelihoods: priors", 1)
-    if not (priors > 0).all():
-        raise UsageError(
-            f"scaled_likelihoods: the prior of state {int((priors <= 0).nonzero()[0])} is 0, so nothing can be divided "
-            "by it; smooth the counts"
-        )
-    return log_posteriors - priors.log().to(log_posteriors)
+        chain = Chain(emissions, moves, start, end)
+        if chain.partition().isneginf().any():
+            raise UsageError(
+                f"HMM.align: the {len(observed)} steps have no way through the states {states.tolist()}: a transition "
+                "between two of them, the first as a start, or what is observed has the probability 0"
+            )
+        return chain.best_path()[0][0]

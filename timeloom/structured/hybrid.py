@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from timeloom.chain import Chain
 from timeloom.core import UsageError
 from timeloom.structured.counts import counts_of
-from timeloom.structured.hmm import scaled_likelihoods
+from timeloom.structured.emissions import Posteriors
 from timeloom.structured.output import ChainOutput, Rules, inside_of
 
 
@@ -60,9 +60,12 @@ class HMMHybrid(ChainOutput):
         self.priors.copy_(of_tag / of_tag.sum())
 
     def chain(self, emissions: Tensor, lengths: Tensor | None = None) -> Chain:
-        posteriors = emissions.to(self.transitions.dtype).log_softmax(-1)
-        return super().chain(scaled_likelihoods(posteriors, self.priors), lengths)
+        posteriors = self.at_least_ours(emissions).log_softmax(-1)
+        return super().chain(Posteriors(self.priors).log_prob(posteriors), lengths)
 
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
-        inside = inside_of(tags, lengths)
-        return F.cross_entropy(emissions[inside], tags[inside])
+        chain = self.chain(emissions, lengths)
+        self.allowed(chain.score(tags))
+        inside = inside_of(tags, chain.lengths)
+        total = F.cross_entropy(emissions[inside], tags[inside].long(), reduction="sum")
+        return total / chain.lengths.sum().clamp(min=1)

@@ -59,8 +59,13 @@ class ChainOutput(nn.Module, ABC):
             self.register_buffer(f"may_{name}", allowed.bool(), persistent=False)
 
     def chain(self, emissions: Tensor, lengths: Tensor | None = None) -> Chain:
-        """The chain over emissions (B, T, K). Raises as `Chain` does."""
-        return Chain(emissions.to(self.transitions.dtype), *self.scores(), lengths=lengths)
+        """The chain over emissions (B, T, K), of the weights' type or half of it. Raises as `Chain` does."""
+        return Chain(self.at_least_ours(emissions), *self.scores(), lengths=lengths)
+
+    def at_least_ours(self, emissions: Tensor) -> Tensor:
+        """Emissions that autocast made, in the type of the weights; others as they are."""
+        lower = torch.promote_types(emissions.dtype, self.transitions.dtype) == self.transitions.dtype
+        return emissions.to(self.transitions.dtype) if lower else emissions
 
     def scores(self) -> tuple[Tensor, Tensor, Tensor]:
         """Of going from tag to tag (K, K), of beginning (K,) and of ending with each; -inf for what may not be."""

@@ -214,7 +214,8 @@ class Fit:
         self.optimizer.zero_grad()
         if self.onlooker is not None:
             self.onlooker.before()
-        loss = self.model.loss(batch)
+        with self.fabric.autocast():  # which Fabric enters by itself for `forward` only, unless it wraps the model
+            loss = self.model.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
             raise self.blown_up(f"the loss became {value}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from timeloom.chain import Chain
@@ -44,7 +45,8 @@ def tagged_by(
     ways: list[dict[tuple[str, ...], float]] = [{} for _ in best]
     if paths:
         found, scores = chain.k_best(paths)
-        chances = (scores - chain.partition()[:, None]).exp()
+        chances = chain.log_prob(found.clamp(min=0).transpose(0, 1)).T.exp()
+        chances = torch.where(scores > -torch.inf, chances, 0.0)
         for merged, *of_sentence in zip(ways, found.tolist(), chances.tolist(), strict=True):
             for way, chance in zip(*of_sentence, strict=True):
                 if chance > 0:
