@@ -1,4 +1,4 @@
-"""Every cell, once. Each test that holds for all cells runs over this list, so a new cell adds one line."""
+"""Every cell and every output over a chain, once; what holds for all is tested over these lists."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from timeloom.cells import (
     SRUCell,
 )
 from timeloom.scan import Cell
+from timeloom.structured import CRF, HMMHybrid, StructuredPerceptron, StructuredSVM
 
 
 class AverageCell(Cell):
@@ -133,6 +134,8 @@ ENTRIES = [
     Entry("sru", SRUCell, oracles.sru),
     Entry("average", AverageCell, oracles.average),
 ]
+
+OUTPUTS = (CRF, StructuredPerceptron, StructuredSVM, HMMHybrid)
 
 every_cell = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 every_stack = pytest.mark.parametrize("entry", [e for e in ENTRIES if not e.timed], ids=lambda entry: entry.name)

@@ -5,7 +5,7 @@ from timeloom.structured.emissions import Categorical, Emission, Gaussian, Poste
 from timeloom.structured.hmm import HMM
 from timeloom.structured.hybrid import HMMHybrid
 from timeloom.structured.margin import StructuredPerceptron, StructuredSVM
-from timeloom.structured.output import ChainOutput, tag_rules
+from timeloom.structured.output import ChainOutput, Rules, tag_rules
 
 __all__ = [
     "CRF",
@@ -16,6 +16,7 @@ __all__ = [
     "Gaussian",
     "HMMHybrid",
     "Posteriors",
+    "Rules",
     "StructuredPerceptron",
     "StructuredSVM",
     "tag_rules",

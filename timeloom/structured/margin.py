@@ -80,5 +80,5 @@ class StructuredSVM(ChainOutput):
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
         chain = self.chain(emissions, lengths)
         right = self.allowed(chain.score(tags))
-        augmented = chain.with_costs(F.embedding(tags.clamp(min=0), self.costs))
+        augmented = chain.with_costs(F.embedding(tags.clamp(0, len(self.costs) - 1), self.costs))
         return for_each_step(augmented.best_path()[1] - right, chain)
