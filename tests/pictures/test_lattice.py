@@ -20,7 +20,7 @@ def test_the_lattice_shows_scores_steps_and_the_best_path() -> None:
     assert list(below.lines[0].get_ydata()) == [2, 0]  # type: ignore[arg-type]
     steps = {tuple(map(tuple, path.vertices.tolist())) for path in below.collections[0].get_paths()}  # type: ignore[union-attr]
     assert steps == {((0, 2), (1, 0)), ((0, 0), (1, 1))}
-    assert [text.get_text() for text in below.texts] == ["0.90", "0.80"]
+    assert [text.get_text() for text in below.texts] == ["0.90", "0.80", "0.10", "0.15", "0.05"]
     nodes = below.collections[1]
     shades = np.asarray(nodes.get_array()).reshape(3, 2)
     np.testing.assert_allclose(shades**2, MARGINALS[:, :3].T)

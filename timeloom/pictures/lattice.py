@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 BEST, SHADE = "C3", "Blues"
+WORTH_A_NUMBER = 0.05
 
 
 def tag_lattice(
@@ -72,10 +73,11 @@ def tag_lattice(
         zorder=2,
     )
     below.scatter(range(T), best, s=190, facecolors="none", edgecolors=BEST, linewidths=1.8, zorder=4)
-    for position, row in enumerate(best):
+    others = [(position, row) for position, row in np.argwhere(marginals[:, shown] >= WORTH_A_NUMBER).tolist()]
+    for position, row in dict.fromkeys([*enumerate(best), *others]):
         chance = float(marginals[position, shown[row]])
         text = below.annotate(f"{chance:.2f}", (position, row), (0, 10), textcoords="offset points", ha="center")
-        text.set(fontsize="small", color=BEST, zorder=5)
+        text.set(fontsize="small", color=BEST if best[position] == row else "0.35", zorder=5)
         text.set_path_effects([withStroke(linewidth=3, foreground="white")])
     for axes in (above, below):
         axes.set_yticks(range(len(shown)), [labels[k] for k in shown])
