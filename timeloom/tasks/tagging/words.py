@@ -46,8 +46,6 @@ class WordVectors(nn.Module):
         super().__init__()
         self.options, self.unknown = options, unknown
         self.embedding = nn.Embedding(words, options.embedding_size, padding_idx=0)
-        with torch.no_grad():  # not torch's 1: a rare word says little as yet, and vectors from a file are of this size
-            self.embedding.weight *= 0.1
         self.speller = speller_of(options, letters)
         self.cases = nn.Embedding(len(WRITTEN), len(WRITTEN)) if options.capitalisation else None
         self.features = nn.ModuleList(
