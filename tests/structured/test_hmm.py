@@ -201,7 +201,7 @@ def test_baum_welch_ends_where_a_round_gains_too_little_and_gives_the_best() -> 
 
 def test_counts_are_exact_beyond_the_integers_of_float32() -> None:
     many = 2**24 + 5
-    counts = counts_of([torch.zeros(many + 1, dtype=torch.long), torch.tensor([0, 1])], 2)
+    counts = counts_of([torch.zeros(many + 1, dtype=torch.long), torch.tensor([0, 1])], 2, "test")
     assert counts.transitions.tolist() == [[many, 1], [0, 0]]
 
 
@@ -220,6 +220,25 @@ def test_what_cannot_be_asked_of_a_model() -> None:
             model.baum_welch([torch.tensor([0])], smoothing=wrong)
         with pytest.raises(UsageError, match=r"HMM\.counted: smoothing is"):
             HMM.counted([torch.tensor([0])], [torch.tensor([0])], model.emission, smoothing=wrong)
+    table, step = torch.full((2, 2), 0.5), torch.tensor([0, 1])
+    half: Any = [0.5, 0.5]
+    steps: Any = [0, 1]
+    one: Any = step
+    for make, message in (
+        (lambda: HMM(half, table, Categorical(table)), "HMM: start are a list, wanted a tensor"),
+        (lambda: Categorical(half), "Categorical: probabilities are a list"),
+        (lambda: HMM.counted([steps], [step], model.emission), "HMM.counted: observed are not a list of tensors"),
+        (lambda: HMM.counted([step], [steps], model.emission), "HMM.counted: states are not a list of tensors"),
+        (lambda: HMM.counted([step], [step, step], model.emission), "1 sequences are observed, .* states of 2"),
+        (lambda: HMM.counted([step], [step + 5], model.emission), "HMM.counted: path 0 has states between 5 and 6"),
+        (lambda: model.baum_welch(one), "HMM.baum_welch: observed are not a list of tensors"),
+        (lambda: model.baum_welch([step], rounds=0), "rounds is 0, wanted 1 or more"),
+        (lambda: model.align(step, steps), "HMM.align: observed and states are not a list of tensors"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            make()
+    with pytest.raises(ShapeError, match=r"observed is \(1, 1, 2\) .* wanted integers \(B, T\)"):
+        model.align(step[None], step)
     with pytest.raises(UsageError, match="no step to learn from"):
         model.baum_welch([torch.tensor([], dtype=torch.long)])
     with pytest.raises(UsageError, match="symbols lie between 2 and 2, wanted 0 to 1"):

@@ -156,6 +156,8 @@ def test_what_cannot_be_is_refused() -> None:
         output.loss(emissions, tags, LENGTHS)
     with pytest.raises(UsageError, match="tags is 0"):
         CRF(0)
+    with pytest.raises(UsageError, match=r"CRF: tags is \['O'\], wanted how many there are"):
+        CRF(["O"])  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match=r"rules.transitions are \(5, 5\), wanted \(4, 4\)"):
         CRF(4, tag_rules(TAGS))
     for wrong in (-1, float("nan"), float("inf")):

@@ -133,6 +133,12 @@ def test_features_that_are_not_there(tmp_path: Path) -> None:
         TaggedFile(feature_columns=[1]).read(write_jsonl(tmp_path / "t.jsonl"))
 
 
+def test_the_word_itself_is_no_feature_of_it(tmp_path: Path) -> None:
+    path = with_places(TWENTY, tmp_path / "t.conll")
+    with pytest.raises(DataError, match=r"the tokens in column 0, which is among the feature columns \[0\]"):
+        TaggedFile(feature_columns=[0]).read(path)
+
+
 def write_vectors(path: Path, words: list[str], width: int = 8) -> Path:
     rows = (f"{word} " + " ".join(f"{n}.{k}" for k in range(width)) for n, word in enumerate(words, start=1))
     path.write_text("\n".join(rows) + "\n")

@@ -57,7 +57,11 @@ def run(argv: Sequence[str]) -> int:
         help="How likely each tag is, all paths through the sentence considered, as a third column.",
     )
     parser.add_argument(
-        "--paths", type=int, default=0, help="Also the best so many ways to tag the whole sentence, with probabilities."
+        "--paths",
+        type=int,
+        default=0,
+        help="Also the so many best ways to tag the whole sentence, the best first: in columns behind the others, "
+        "and their probabilities in a line `# paths = ...` before the sentence.",
     )
     options = parse(parser, argv)
     if options.paths < 0:

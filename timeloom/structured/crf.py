@@ -8,7 +8,8 @@ from timeloom.structured.output import ChainOutput, for_each_step
 
 
 class CRF(ChainOutput):
-    """Trains the probability of the whole path: loss = log sum of exp(score) over all paths - score of the right one.
+    """Trains the probability of the whole path: loss = log sum of exp(score) over all paths - score of the right one,
+    over all sentences, divided by the number of their steps.
 
     Source: Lafferty, McCallum and Pereira 2001, Conditional Random Fields; over a recurrent net, Huang, Xu and Yu 2015,
     arXiv:1508.01991.

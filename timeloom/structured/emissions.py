@@ -31,10 +31,12 @@ class Emission(ABC):
 
 
 class Categorical(Emission):
-    """Symbols 0 to V - 1.
+    """Symbols 0 to V - 1, each state with a probability for each: observed are integers (B, T).
 
     Args:
         probabilities: (K, V), rows that sum to 1.
+
+    Raises UsageError for what are no probabilities.
     """
 
     def __init__(self, probabilities: Tensor):
@@ -66,7 +68,7 @@ class Categorical(Emission):
 
 
 class Gaussian(Emission):
-    """Vectors of D numbers, each state with a mean and a covariance.
+    """Vectors of D numbers, each state with a mean and a covariance: observed are (B, T, D).
 
     Args:
         means: (K, D).
@@ -129,7 +131,8 @@ class Posteriors(Emission):
     """What a network says of each step, log p(state | x): the hybrid of network and hidden Markov model.
 
     What is observed are log-posteriors (B, T, K). By Bayes' rule p(x | s) is p(s | x) / p(s), up to a number that no
-    state changes, so likelihoods are in units of their own.
+    state changes: the log-likelihood of a sequence is then right up to a number that only the sequence decides, and may
+    lie above 0.
 
     Source: Bourlard and Morgan 1994, Connectionist Speech Recognition.
 

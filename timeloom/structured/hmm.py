@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timeloom.chain import Chain
 from timeloom.core import Padded, ShapeError, UsageError
-from timeloom.structured.counts import check_rows, check_smoothing, counts_of, normalised
+from timeloom.structured.counts import check_rows, check_sequences, check_smoothing, counts_of, normalised
 from timeloom.structured.emissions import Emission
 
 
@@ -21,6 +21,10 @@ class HMM:
         start: (K,) probability of each state to begin with.
         transitions: (K, K) probability of going from the state of a row to that of a column.
         emission: What the states make.
+
+    Raises UsageError for what are no probabilities, ShapeError where the three do not fit each other.
+
+    Source: Rabiner 1989, A Tutorial on Hidden Markov Models.
     """
 
     def __init__(self, start: Tensor, transitions: Tensor, emission: Emission):
@@ -38,17 +42,28 @@ class HMM:
     def counted(
         cls, observed: Sequence[Tensor], states: Sequence[Tensor], emission: Emission, smoothing: float = 1.0
     ) -> HMM:
-        """The model of sequences whose states are known, by counting; `smoothing` is added to every count (a
-        Gaussian counts nothing: it has its floor).
+        """The model of sequences whose states are known, by counting.
 
-        `emission` says what kind of emission is fitted; its numbers are not looked at.
+        Args:
+            observed: For each sequence (T,) symbols, (T, D) vectors, or (T, K) log-posteriors.
+            states: For each sequence its states (T,), integers from 0 to K - 1.
+            emission: Of the kind that is to be fitted, with as many states; what it holds is not looked at.
+            smoothing: Added to every count. A Gaussian has no counts, but a floor for its variances; a state of it that
+                never occurs gets the mean and the spread of all steps.
+
+        Raises UsageError where the two do not fit each other, or there is nothing to count.
         """
         check_smoothing(smoothing, "HMM.counted")
+        check_sequences(observed, "HMM.counted: observed")
+        if len(observed) != len(states):
+            raise UsageError(
+                f"HMM.counted: {len(observed)} sequences are observed, and there are states of {len(states)}"
+            )
+        counts = counts_of(states, emission.states, "HMM.counted")
         for number, (seen, path) in enumerate(zip(observed, states, strict=True)):
             if len(seen) != len(path):
                 raise UsageError(f"HMM.counted: sequence {number} has {len(seen)} steps and {len(path)} states")
         K, dtype = emission.states, emission.dtype
-        counts = counts_of(states, K)
         even = torch.full((K,), 1 / K, dtype=dtype)
         shares = torch.nn.functional.one_hot(torch.cat(list(states)).long(), K).to(dtype)
         return cls(
@@ -84,6 +99,9 @@ class HMM:
         Raises UsageError where no sequence has a step, or one is impossible for the model to begin with.
         """
         check_smoothing(smoothing, "HMM.baum_welch")
+        check_sequences(observed, "HMM.baum_welch: observed")
+        if rounds < 1:
+            raise UsageError(f"HMM.baum_welch: rounds is {rounds}, wanted 1 or more")
         if not any(map(len, observed)):
             raise UsageError("HMM.baum_welch: there is no step to learn from, in any sequence")
         with torch.inference_mode(False), torch.enable_grad():
@@ -124,11 +142,13 @@ class HMM:
 
         Raises UsageError where there are fewer steps than states, or no way through them.
         """
+        check_sequences([observed, states], "HMM.align: observed and states")
+        every = self.emission.log_prob(observed[None])  # (1, T, K); it knows what a step of it looks like
         if states.dim() != 1 or not len(states) or not 0 <= int(states.min()) <= int(states.max()) < len(self.start):
             raise UsageError(f"HMM.align: states are {states.tolist()}, wanted some of 0 to {len(self.start) - 1}")
         if len(observed) < len(states):
             raise UsageError(f"HMM.align: {len(observed)} steps cannot pass through {len(states)} states")
-        emissions = self.emission.log_prob(observed[None])[:, :, states]  # (1, T, N)
+        emissions = every[:, :, states]  # (1, T, N)
         N, forbidden = len(states), -torch.inf
         logs = self.transitions.log().to(emissions)
         moves = emissions.new_full((N, N), forbidden)

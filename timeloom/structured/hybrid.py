@@ -43,7 +43,7 @@ class HMMHybrid(ChainOutput):
     @torch.no_grad()
     def count(self, paths: Sequence[Tensor]) -> None:
         """Take the priors, and which tag begins, follows and ends, from the right tags of sentences, each (T,)."""
-        counts = counts_of(paths, len(self.start))
+        counts = counts_of(paths, len(self.start), "HMMHybrid.count")
         # What may not be is not smoothed, so that leaving a tag for one that may follow, or ending, is certain.
         start, transitions, end = (
             torch.where(self.get_buffer(f"may_{name}"), counted + self.smoothing, 0.0)

@@ -44,8 +44,8 @@ class ChainOutput(nn.Module, ABC):
 
     def __init__(self, tags: int, rules: Rules | None = None):
         super().__init__()
-        if tags < 1:
-            raise UsageError(f"{type(self).__name__}: tags is {tags}, wanted 1 or more")
+        if not isinstance(tags, int) or tags < 1:
+            raise UsageError(f"{type(self).__name__}: tags is {tags!r}, wanted how many there are, 1 or more")
         self.transitions = nn.Parameter(torch.zeros(tags, tags))
         self.start = nn.Parameter(torch.zeros(tags))
         self.end = nn.Parameter(torch.zeros(tags))
@@ -77,8 +77,11 @@ class ChainOutput(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What training makes small, for emissions (B, T, K) and the right tags (B, T): a sum over the steps, by their
-        number. Raises UsageError where the right tags are forbidden, or none of 0 to K - 1."""
+        """What training makes small, for emissions (B, T, K) and the right tags (B, T): the sum over the sentences
+        divided by the number of all their steps, so that it is as large as a cross-entropy of each tag.
+
+        Raises UsageError where the right tags are forbidden, or none of 0 to K - 1.
+        """
 
     def allowed(self, score: Tensor) -> Tensor:
         """The scores (B,) of the right tags. Raises UsageError, which names the sentence, where they are forbidden."""

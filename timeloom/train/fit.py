@@ -282,7 +282,8 @@ class Fit:
             score = -math.inf
         better = score > progress.best_score or progress.best_epoch < 0
         # Of equal scores the later has learned for longer. Patience still ends where nothing gets better.
-        best = better or score == progress.best_score or self.options.keep == "last"
+        tied = score == progress.best_score
+        best = better or tied or self.options.keep == "last"
         progress.waiting = 0 if better else progress.waiting + 1
         if best:
             progress.best_score, progress.best_epoch = score, progress.epoch
@@ -294,7 +295,7 @@ class Fit:
         self.save()
         self.write_log()
         logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=progress.steps)
-        self.watch.epoch_ended(row, better)
+        self.watch.epoch_ended(row, tied or better)
 
 
 def as_csv(rows: Sequence[dict[str, float]]) -> str:

@@ -60,6 +60,13 @@ def tagged_conll(
             )
         if token_column % width == tag_column % width:
             raise UsageError(f"column {token_column} cannot hold both the tokens and the tags")
+        if token_column % width in {column % width for column in feature_columns}:
+            raise DataError(
+                f"{width} columns, the tokens in column {token_column}, which is among the feature columns "
+                f"{list(feature_columns)}. The token itself is always read; name other columns (--feature_columns).",
+                path,
+                block[0][0],
+            )
         if tag_column % width in {column % width for column in feature_columns}:
             raise DataError(
                 f"{width} columns, the tags in column {tag_column}, which is among the feature columns "
