@@ -61,6 +61,14 @@ def test_confidences_and_paths_are_those_of_enumeration(output) -> None:
     assert [way for way, _ in tagger.analyse([tokens], paths=1)[0].paths] == [tagged.tags]
 
 
+def test_costs_of_no_type_leave_no_folder(tmp_path: Path) -> None:
+    path = str(write_conll(tmp_path / "t.conll"))
+    options = replace(SMALL, output="svm", type_costs={"city": 2.0})
+    with pytest.raises(UsageError, match="type_costs name 'city'"):
+        train_tagger(TaggingData(path, valid=path), options, TrainingOptions(), tmp_path / "m")
+    assert [file.name for file in tmp_path.iterdir()] == ["t.conll"]
+
+
 def test_a_model_with_damaged_weights_names_the_sentence() -> None:
     vocabulary = {"words": ["<pad>", UNKNOWN, "Oslo"], "tags": ["O", "B-x"], "characters": ["<pad>", UNKNOWN]}
     tagger = Tagger(replace(SMALL, output="crf"), vocabulary)

@@ -14,7 +14,7 @@ from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.data import Prepared, TaggingData, prepare
 from timeloom.tasks.tagging.evaluation import TaggingScores, notes_about_unknown, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
-from timeloom.tasks.tagging.model import Tagger
+from timeloom.tasks.tagging.model import Tagger, dependence_of
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
@@ -71,6 +71,7 @@ def train_tagger(
     run = TrainingRun("tag", out, sections, resume=resume, overwrite=overwrite, watch=watch)
     prepared = prepare(data, file, model, watch)
     parts = prepared.parts
+    dependence_of(model, prepared.vocabulary["tags"])  # says what is wrong with its costs before there is a folder
     with run.opened(prepared.fingerprint):
         tagger = begin(model, prepared)
         progress = run.learn(tagger, TaggingProblem(tagger, parts["train"], parts["valid"], training))
