@@ -57,7 +57,7 @@ def highest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if k == 1:  # argmax gives the first of equals
         places = scores.argmax(1, keepdim=True)
         return scores.gather(1, places), places
-    # A stable sort of all would do, at twenty times the price. topk is quick and takes any of equals, so it is given
+    # A stable sort of all would do, and is slow. topk is quick and takes any of equals, so it is given
     # none where that matters: all that are above the k-th, and of those equal to it the first.
     least = scores.topk(k, 1).values[:, -1:]
     place = torch.arange(scores.shape[1], device=scores.device).view(-1, *[1] * (scores.dim() - 2))
