@@ -137,6 +137,8 @@ ENTRIES = [
 
 OUTPUTS = (CRF, StructuredPerceptron, StructuredSVM, HMMHybrid)
 
+B, T, WIDTH = 3, 7, 3  # of what a layer reads in its tests
+
 every_cell = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 every_stack = pytest.mark.parametrize("entry", [e for e in ENTRIES if not e.timed], ids=lambda entry: entry.name)
 every_twin = pytest.mark.parametrize("entry", [e for e in ENTRIES if e.twin is not None], ids=lambda entry: entry.name)
@@ -151,6 +153,12 @@ def build(entry: Entry, input_size: int = 3, hidden_size: int = 4, seed: int = 0
             if parameter.dim() == 1:  # biases, peepholes: many begin at 0, where a mistake in them would not show
                 parameter.add_(0.3 * torch.randn_like(parameter))
     return cell
+
+
+def reading(seed: int = 0) -> Tensor:
+    """A batch (B, T, WIDTH) that asks for gradients."""
+    torch.manual_seed(seed)
+    return torch.randn(B, T, WIDTH, dtype=torch.float64, requires_grad=True)
 
 
 def random_state(cell: Cell, batch_size: int) -> tuple[Tensor, ...]:
