@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timeloom.core import DataError, UsageError
-from timeloom.data import SCHEMES, Chunk, Sentence, chunks, from_bio, guess_scheme, is_tag, normalise, to_bio
+from timeloom.data import SCHEMES, Chunk, Sentence, chunks, from_bio, guess_scheme, is_tag, normalise, tag_parts, to_bio
 
 TYPES = st.sampled_from(["x", "y", "a-b.c"])
 LOOSE_BIO = st.lists(st.one_of(st.just("O"), st.builds("{}-{}".format, st.sampled_from("BI"), TYPES)), max_size=12)
@@ -205,3 +205,22 @@ def test_tags_of_two_schemes_are_refused_and_why_is_said() -> None:
     with pytest.raises(DataError) as error:
         normalise(mixed, "iobes", path="t.conll")
     assert "guessed" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("tag", "parts"),
+    [
+        ("O", ""),
+        ("B-NP", "B- NP B-NP"),
+        ("I-toloc.city_name", "I- toloc.city_name toloc city_name I-toloc I-city_name"),
+        ("E-nsubj:pass", "E- nsubj:pass nsubj pass E-nsubj E-pass"),
+        ("S-..", "S- .."),
+    ],
+)
+def test_the_parts_of_a_tag(tag: str, parts: str) -> None:
+    assert tag_parts(tag) == parts.split()
+
+
+def test_what_is_no_tag_has_no_parts() -> None:
+    with pytest.raises(DataError, match="'NN' is not a tag"):
+        tag_parts("NN")

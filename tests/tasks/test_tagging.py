@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.corpora import PLAIN, TWENTY, Listening, sentences, write_conll
@@ -47,6 +48,24 @@ def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters) -> None:
     tagger = made(options)
     fit(tagger, TaggingProblem(tagger, sentences(), sentences(), QUICK), QUICK, tmp_path)
     assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_is_learned_of_a_tag_is_learned_of_those_that_share_its_words(shared: bool) -> None:
+    tags = ["O", "B-from.city", "B-to.city", "I-to.city", "B-day"]
+    vocabulary = {"words": ["<pad>", UNKNOWN], "tags": tags, "characters": ["<pad>", UNKNOWN]}
+    tagger = Tagger(replace(SMALL, shared_tags=shared), vocabulary).eval()
+    batch = tagger.encode([["a"]])
+    before = tagger(batch)[0, 0]
+    tagger.output.zero_grad()
+    before[2].backward()
+    with torch.no_grad():
+        tagger.output.weight.add_(cast(Tensor, tagger.output.weight.grad))
+    change = tagger(batch)[0, 0] - before
+    length = tagger.read(batch).square().sum()
+    # B-to.city has its own weights and B-, to.city, to, city and B-city beside them; B-to is of it alone.
+    wanted = [0.0, 3.0, 6.0, 3.0, 1.0] if shared else [0.0, 0.0, 1.0, 0.0, 0.0]
+    assert_close(change / length, torch.tensor(wanted))
 
 
 @pytest.mark.parametrize("output", ["crf", "perceptron", "svm", "hmm"])

@@ -24,6 +24,7 @@ from timeloom.data.tags import (
     guess_scheme,
     is_tag,
     normalise,
+    tag_parts,
     to_bio,
 )
 from timeloom.data.tokenizer import EOS, Level, TextOptions, Tokenizer, learn_tokenizer, words_of
@@ -68,6 +69,7 @@ __all__ = [
     "read_untagged",
     "read_vectors",
     "seed_of",
+    "tag_parts",
     "to_bio",
     "travel_corpus",
     "words_of",

@@ -10,6 +10,7 @@ A tag is `O` (outside) or `letter-type`, split at the first dash. With chunks `a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -258,6 +259,18 @@ def split_tag(text: str, letters: str = LETTERS) -> Tag:
 
 def join_tag(tag: Tag) -> str:
     return "O" if tag == OUTSIDE else f"{tag.letter}-{tag.type}"
+
+
+def tag_parts(text: str) -> list[str]:
+    """What a tag shares with others: its letter, its type, and each word of the type, alone and with the letter.
+
+    `B-toloc.city` gives B-, toloc.city, toloc, city, B-toloc and B-city. O shares nothing.
+    """
+    letter, name = split_tag(text)
+    if not name:
+        return []
+    words = re.findall(r"\w+", name)
+    return list(dict.fromkeys([f"{letter}-", name, *words, *(f"{letter}-{word}" for word in words)]))
 
 
 def find_scheme(name: str) -> Scheme:

@@ -30,6 +30,7 @@ from timeloom.layers.named import (
 )
 from timeloom.layers.pooling import Pool, Pooling
 from timeloom.layers.recurrent import Recurrent
+from timeloom.layers.shared_linear import SharedLinear
 from timeloom.layers.spelling import ConvolutionalSpeller, RecurrentSpeller, Speller
 from timeloom.layers.states import detached
 
@@ -63,6 +64,7 @@ __all__ = [
     "Pooling",
     "Recurrent",
     "RecurrentSpeller",
+    "SharedLinear",
     "Speller",
     "cell_named",
     "describe",

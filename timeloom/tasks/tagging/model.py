@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
-from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag
-from timeloom.layers import Pooling, Recurrent, cell_named
+from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag, tag_parts
+from timeloom.layers import Pooling, Recurrent, SharedLinear, cell_named
 from timeloom.structured import (
     CRF,
     ChainOutput,
@@ -32,9 +32,9 @@ NO_TAG = -100  # cross_entropy leaves these out
 
 
 class Tagger(nn.Module):
-    """A recurrent tagger: vectors of words → recurrent encoder → dropout → a linear score for every tag, with an output
-    over a chain scores for going from tag to tag, and where labels are learned, scores for each from the pooled
-    encoding.
+    """A recurrent tagger: vectors of words → recurrent encoder → dropout → a linear score for every tag, of which tags
+    with common parts share weights, with an output over a chain scores for going from tag to tag, and where labels are
+    learned, scores for each from the pooled encoding.
 
     Its constructor's arguments are what `config.json` holds under their names.
 
@@ -78,7 +78,8 @@ class Tagger(nn.Module):
             dropout=model.dropout,
             recurrent_dropout=model.recurrent_dropout,
         )
-        self.output = nn.Linear(self.encoder.output_size, len(self.tags))
+        parts = [tag_parts(tag) if model.shared_tags else [] for tag in self.tags]
+        self.output = SharedLinear(self.encoder.output_size, parts)
         self.dependence = dependence_of(model, self.tags)
         if self.labels:
             self.pooling = Pooling(model.label_pooling, self.encoder.output_size, model.bidirectional)

@@ -39,6 +39,8 @@ class TaggerOptions:
             which, never break the tag scheme, and differ in what they train: the probability of the whole path, the
             best path, or the best path with a margin; hmm trains like softmax, and takes from counts which tag follows
             which.
+        shared_tags: Let tags that have something in common share weights: their letter, their type, the words of their
+            type (fromloc.city and toloc.city share city), so that rare tags learn from frequent ones.
         cost_missed: What svm pays for a word of a chunk that it calls O.
         cost_invented: What svm pays for an O that it puts into a chunk.
         type_costs: How many times as much svm pays for a wrong tag on a word of a chunk of these types, as in
@@ -66,6 +68,7 @@ class TaggerOptions:
     lowercase: bool = False
     digits: bool = True
     output: Literal["softmax", "crf", "perceptron", "svm", "hmm"] = "crf"
+    shared_tags: bool = True
     cost_missed: float = 1.0
     cost_invented: float = 1.0
     type_costs: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,45 @@
+"""Classes that share parts, against plain sums."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from timeloom.core import UsageError
+from timeloom.layers import SharedLinear
+
+PARTS = [["to", "city"], ["from", "city"], ["to"], []]
+
+
+def test_a_class_scores_with_its_own_weights_and_those_of_its_parts() -> None:
+    layer = SharedLinear(4, PARTS).double()
+    x = torch.randn(2, 5, 4, dtype=torch.float64)
+    own, city, to = layer.weight[:4], layer.weight[4], layer.weight[5]  # "from" is of one class alone
+    wanted = [x @ (own[0] + city + to), x @ (own[1] + city), x @ (own[2] + to), x @ own[3]]
+    torch.testing.assert_close(layer(x), torch.stack(wanted, -1) + layer.bias)
+
+
+def test_what_is_learned_of_one_class_moves_those_that_share_with_it() -> None:
+    layer = SharedLinear(4, PARTS)
+    x = torch.ones(4)
+    before = layer(x).detach()
+    layer(x)[0].backward()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            assert parameter.grad is not None
+            parameter += parameter.grad
+    change = layer(x).detach() - before
+    torch.testing.assert_close(change, torch.tensor([13.0, 4.0, 4.0, 0.0]))  # 3 · 4 + 1 of the bias, 4 a part, none
+
+
+def test_without_parts_it_is_a_linear_layer() -> None:
+    layer, linear = SharedLinear(3, [[], ["alone"]]), torch.nn.Linear(3, 2)
+    x = torch.randn(7, 3)
+    assert layer.state_dict().keys() == linear.state_dict().keys()
+    linear.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), linear(x))
+
+
+def test_no_classes_are_refused() -> None:
+    with pytest.raises(UsageError, match="SharedLinear: parts are empty"):
+        SharedLinear(3, [])
