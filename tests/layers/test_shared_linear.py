@@ -15,7 +15,8 @@ def test_a_class_scores_with_its_own_weights_and_those_of_its_parts() -> None:
     layer = SharedLinear(4, PARTS).double()
     x = torch.randn(2, 5, 4, dtype=torch.float64)
     own, city, to = layer.weight[:4], layer.weight[4], layer.weight[5]  # "from" is of one class alone
-    wanted = [x @ (own[0] + city + to), x @ (own[1] + city), x @ (own[2] + to), x @ own[3]]
+    sums = [own[0] + city + to, own[1] + city, own[2] + to, own[3]]
+    wanted = [x @ weights / parts**0.5 for weights, parts in zip(sums, [3, 2, 2, 1], strict=True)]
     torch.testing.assert_close(layer(x), torch.stack(wanted, -1) + layer.bias)
 
 
@@ -29,7 +30,14 @@ def test_what_is_learned_of_one_class_moves_those_that_share_with_it() -> None:
             assert parameter.grad is not None
             parameter += parameter.grad
     change = layer(x).detach() - before
-    torch.testing.assert_close(change, torch.tensor([13.0, 4.0, 4.0, 0.0]))  # 3 · 4 + 1 of the bias, 4 a part, none
+    torch.testing.assert_close(change, torch.tensor([5.0, 4 / 6**0.5, 4 / 6**0.5, 0.0]))  # the bias; one part of two
+
+
+def test_scores_begin_as_large_as_those_of_a_linear_layer() -> None:
+    torch.manual_seed(0)
+    x, many = torch.randn(500, 64), [[f"{letter}{k // 2}" for letter in "abcd"] for k in range(500)]
+    spread = [float(layer(x).detach().std()) for layer in (SharedLinear(64, many), torch.nn.Linear(64, 500))]
+    assert spread[0] == pytest.approx(spread[1], rel=0.1)
 
 
 def test_without_parts_it_is_a_linear_layer() -> None:

@@ -13,12 +13,13 @@ from timeloom.core import UsageError
 
 
 class SharedLinear(nn.Module):
-    """A linear score for each of K classes, the weights of each a sum of its own and those of its parts:
+    """A linear score for each of K classes, the weights of each a sum of its own and those of its n_k parts:
 
-        y_k = (w_k + sum of w_p over the parts p of class k) · x + b_k
+        y_k = (w_k + sum of w_p over the parts p of class k) · x / sqrt(1 + n_k) + b_k
 
     What the examples of a frequent class teach about a part, a rare class that has the part need not learn again. No
-    class can do less than in `nn.Linear`, for its own weights can be any.
+    class can do less than in `nn.Linear`, for its own weights can be any. The root has scores begin as large as there,
+    however many parts a class has.
 
     Source of classes as compositions: Zhu and Yu 2018, Concept Transfer Learning for Adaptive Language Understanding,
     arXiv:1706.00927.
@@ -42,8 +43,8 @@ class SharedLinear(nn.Module):
         made_of = torch.eye(len(parts), len(self.weight))
         for row, of_class in zip(made_of, parts, strict=True):
             row[[number_of[part] for part in of_class if part in number_of]] = 1.0
-        self.made_of: Tensor  # (K, K + P): 1 where a class has a part, and for itself
-        self.register_buffer("made_of", made_of, persistent=False)
+        self.made_of: Tensor  # (K, K + P): what a class has of each weight
+        self.register_buffer("made_of", made_of / made_of.sum(1, keepdim=True).sqrt(), persistent=False)
         for parameter in self.parameters():  # as nn.Linear begins
             nn.init.uniform_(parameter, -(input_size**-0.5), input_size**-0.5)
 
