@@ -16,6 +16,7 @@ from language import language
 from memory import memory
 from page import PAGE, write_section
 from runs import RUNS
+from sharing import sharing
 from tagging import atis, chunking, outputs
 
 from timeloom.core import TimeloomError
@@ -24,6 +25,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "atis": atis,
     "chunking": chunking,
     "outputs": outputs,
+    "sharing": sharing,
     "classify": classify,
     "keyterms": keyterms,
     "language": language,

@@ -26,7 +26,7 @@ SIDE_BY_SIDE = 2  # each with one thread: small batches gain little from a secon
 
 @dataclass(frozen=True)
 class Done:
-    """What a finished training left."""
+    """What a finished training left; no test scores where there was no test part."""
 
     test: dict[str, Any]
     valid: dict[str, Any]
@@ -60,7 +60,8 @@ def train(name: str, task: str, words: list[str], threads: dict[str, str]) -> Do
         rows = list(csv.DictReader(file))
     minutes = sum(float(row["seconds"]) for row in rows) / 60
     print(f"{name}: {minutes:.1f} minutes", file=sys.stderr, flush=True)
-    return Done(config["scores"]["test"], config["scores"]["valid"], config["epoch"], len(rows), minutes)
+    scores = config["scores"]
+    return Done(scores.get("test", {}), scores["valid"], config["epoch"], len(rows), minutes)
 
 
 def side_by_side(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:

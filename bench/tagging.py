@@ -68,9 +68,10 @@ def atis() -> str:
             "`timeloom train tag`, nothing pretrained: words and their letters, a bidirectional LSTM, a conditional "
             "random field over the tags, weights shared by tags with words in common, the intent from the same "
             "encoding. Settings were chosen on sentences held out of the first two parts; the runs then learn from "
-            "both for as many epochs. Slot F1 as conlleval counts it. Intents first as Liu and Lane count them, whose published figure is the highest: 18 intents, "
-            "of two that are joined (15 test sentences) the more frequent; then as the strings of the files, joint "
-            "ones as their own, as Stack-Propagation does. Training never saw the string of 5 test sentences.",
+            "both for as many epochs. Slot F1 as conlleval counts it. Intents first as Liu and Lane count them, whose "
+            "published figure is the highest: 18 intents, of two that are joined (15 test sentences) the more "
+            "frequent; then as the strings of the files, joint ones as their own, as Stack-Propagation does. Training "
+            "never saw the string of 5 test sentences.",
             "",
             "| seed | slot F1 | 18 intents | intents as strings | that and all slots right | minutes |",
             "|---|---|---|---|---|---|",
