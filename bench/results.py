@@ -15,8 +15,8 @@ from keyterms import keyterms
 from language import language
 from memory import memory
 from page import PAGE, write_section
+from rare import rare
 from runs import RUNS
-from sharing import sharing
 from tagging import atis, chunking, outputs
 
 from timeloom.core import TimeloomError
@@ -25,7 +25,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "atis": atis,
     "chunking": chunking,
     "outputs": outputs,
-    "sharing": sharing,
+    "rare": rare,
     "classify": classify,
     "keyterms": keyterms,
     "language": language,

@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timeloom.core import DataError, UsageError
-from timeloom.data import SCHEMES, Chunk, Sentence, chunks, from_bio, guess_scheme, is_tag, normalise, tag_parts, to_bio
+from timeloom.data import (
+    SCHEMES,
+    Chunk,
+    Sentence,
+    TagPart,
+    chunks,
+    from_bio,
+    guess_scheme,
+    is_tag,
+    normalise,
+    tag_parts,
+    to_bio,
+)
 
 TYPES = st.sampled_from(["x", "y", "a-b.c"])
 LOOSE_BIO = st.lists(st.one_of(st.just("O"), st.builds("{}-{}".format, st.sampled_from("BI"), TYPES)), max_size=12)
@@ -208,17 +220,34 @@ def test_tags_of_two_schemes_are_refused_and_why_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "parts"),
+    ("tag", "words"),
     [
-        ("O", ""),
-        ("B-NP", "B- NP B-NP"),
-        ("I-toloc.city_name", "I- toloc.city_name toloc city_name I-toloc I-city_name"),
-        ("E-nsubj:pass", "E- nsubj:pass nsubj pass E-nsubj E-pass"),
-        ("S-..", "S- .."),
+        ("B-NP", "NP"),
+        ("I-toloc.city_name", "toloc city_name"),
+        ("E-nsubj:pass", "nsubj pass"),
+        ("I-B-cell line", "B cell line"),
+        ("L-从.城市", "从 城市"),
+        ("U-हिन्दी/नगर", "हिन्दी नगर"),
+        ("B-x.x", "x x"),
+        ("S--.", ""),
     ],
 )
-def test_the_parts_of_a_tag(tag: str, parts: str) -> None:
-    assert tag_parts(tag) == parts.split()
+def test_the_parts_of_a_tag(tag: str, words: str) -> None:
+    letter, name = tag[0], tag[2:]
+    of_words = [part for word in words.split() for part in ((word, ""), (word, letter))]
+    found = tag_parts(tag)
+    assert found[:2] == [(letter, "", ""), ("", name, "")]
+    assert sorted((part.word, part.letter) for part in found[2:]) == sorted(of_words)
+    assert not any(part.type for part in found[2:])
+
+
+def test_outside_has_no_parts() -> None:
+    assert tag_parts("O") == []
+
+
+def test_a_type_with_a_dash_shares_nothing_with_a_letter_before_a_word() -> None:
+    assert not set(tag_parts("I-B-cell")) & set(tag_parts("B-day"))
+    assert set(tag_parts("I-B-cell")) & set(tag_parts("B-cell")) == {TagPart(word="cell")}
 
 
 def test_what_is_no_tag_has_no_parts() -> None:

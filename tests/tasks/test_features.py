@@ -62,7 +62,9 @@ def test_labels_count_as_one_tag_times_their_weight() -> None:
         torch.manual_seed(0)
         tagger = Tagger(replace(SMALL, label_weight=weight), vocabulary).eval()
         batch = tagger.encode([Sentence(("x", "y", "z"), ("O", "O", "O"), "b"), Sentence(("x",), ("O",), "never seen")])
-        chance = tagger.label_scores(tagger.read(batch), batch)[0].softmax(-1)[1]
+        labels = tagger.scores(batch).labels
+        assert labels is not None
+        chance = labels[0].softmax(-1)[1]
         torch.testing.assert_close(tagger.loss(batch), -weight * chance.log() / 4)  # one tag costs nothing
 
 

@@ -14,6 +14,7 @@ from timeloom.core import ModelError, RunError, UsageError
 from timeloom.data import UNKNOWN, to_bio
 from timeloom.structured import StructuredSVM
 from timeloom.tasks.tagging import Tagger, TaggerOptions, TaggingData, train_tagger
+from timeloom.tasks.tagging.words import WordVectors
 from timeloom.train import TrainingOptions
 
 SMALL = TaggerOptions(hidden_size=12, embedding_size=8, **PLAIN)
@@ -80,7 +81,7 @@ def test_a_model_with_damaged_weights_names_the_sentence() -> None:
     assert tagger.training
     labelled = Tagger(SMALL, {**vocabulary, "labels": ["a", "b"]})
     with torch.no_grad():
-        labelled.label_output.weight[1] = torch.nan
+        dict(labelled.named_parameters())["readers.0.label_output.weight"][1] = torch.nan
     with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
         labelled.tag([["to", "Rome"]])
 
@@ -88,8 +89,8 @@ def test_a_model_with_damaged_weights_names_the_sentence() -> None:
 @pytest.mark.parametrize("output", ["softmax", "crf", "svm"])
 def test_a_training_that_blew_up_has_a_loss_that_says_so(tmp_path: Path, output, monkeypatch) -> None:
     """Not an error of the chain's: the training loop knows epoch and step, and what to do."""
-    forward = Tagger.read
-    monkeypatch.setattr(Tagger, "read", lambda tagger, batch: forward(tagger, batch) * torch.nan)
+    forward = WordVectors.forward
+    monkeypatch.setattr(WordVectors, "forward", lambda vectors, batch: forward(vectors, batch) * torch.nan)
     path = str(write_conll(tmp_path / "t.conll"))
     data = TaggingData(path, valid=path)
     with pytest.raises(RunError, match="the loss became nan in epoch 1, step 1"):

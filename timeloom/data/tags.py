@@ -56,6 +56,17 @@ class Tag(NamedTuple):
 OUTSIDE = Tag("O", "")
 
 
+class TagPart(NamedTuple):
+    """Something that several tags may have: a letter, a type, a word of a type, or a letter before a word."""
+
+    letter: str = ""
+    type: str = ""
+    word: str = ""
+
+
+BETWEEN_WORDS = re.compile(r"[\s!-/:-@\[-^`{-~]+")
+
+
 def is_tag(text: str) -> bool:
     """Whether `text` is a tag of any scheme."""
     letter, _, name = text.partition("-")
@@ -261,16 +272,23 @@ def join_tag(tag: Tag) -> str:
     return "O" if tag == OUTSIDE else f"{tag.letter}-{tag.type}"
 
 
-def tag_parts(text: str) -> list[str]:
-    """What a tag shares with others: its letter, its type, and each word of the type, alone and with the letter.
+def tag_parts(text: str) -> list[TagPart]:
+    """What a tag may have in common with others: its letter, its type, and each word of the type, alone and with the
+    letter. O has no parts.
 
-    `B-toloc.city` gives B-, toloc.city, toloc, city, B-toloc and B-city. O shares nothing.
+    `B-toloc.city_name` is made of the letter B, the type toloc.city_name, and the words toloc and city_name, each also
+    as one that a B stands before. Words end at spaces and at the punctuation of ASCII but for the underscore.
     """
     letter, name = split_tag(text)
     if not name:
         return []
-    words = re.findall(r"\w+", name)
-    return list(dict.fromkeys([f"{letter}-", name, *words, *(f"{letter}-{word}" for word in words)]))
+    words = [word for word in BETWEEN_WORDS.split(name) if word]
+    return [
+        TagPart(letter=letter),
+        TagPart(type=name),
+        *(TagPart(word=word) for word in words),
+        *(TagPart(letter=letter, word=word) for word in words),
+    ]
 
 
 def find_scheme(name: str) -> Scheme:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from timeloom.core import UsageError
 
 
 class SharedLinear(nn.Module):
-    """A linear score for each of K classes, the weights of each a sum of its own and those of its n_k parts:
+    """A linear score for each of K classes, the weights of each a sum of its own and those of the parts it shares:
 
-        y_k = (w_k + sum of w_p over the parts p of class k) · x / sqrt(1 + n_k) + b_k
+        y_k = (w_k + sum of w_p over the n_k parts p that class k shares) · x / sqrt(1 + n_k) + b_k
 
     What the examples of a frequent class teach about a part, a rare class that has the part need not learn again. No
     class can do less than in `nn.Linear`, for its own weights can be any. The root has scores begin as large as there,
@@ -26,32 +26,41 @@ class SharedLinear(nn.Module):
 
     Args:
         input_size: Numbers in x.
-        parts: What each of the K classes is made of, by name, as in [["fromloc", "city"], ["toloc", "city"], []]. A
-            part that one class alone has is left out, for it would be that class' own weights again.
+        parts: What each of the K classes is made of, as in [["fromloc", "city"], ["toloc", "city"], []]. A part that
+            one class alone has is left out, for it would be that class' own weights again; parts that the very same
+            classes have count each for itself.
     """
 
-    def __init__(self, input_size: int, parts: Sequence[Sequence[str]]):
+    def __init__(self, input_size: int, parts: Sequence[Sequence[Hashable]]):
         super().__init__()
-        if not parts:
-            raise UsageError("SharedLinear: parts are empty, wanted a list of names for each class, 1 class or more")
-        classes_with = Counter(part for of_class in parts for part in set(of_class))
-        names = sorted(part for part, classes in classes_with.items() if classes > 1)
-        number_of = {name: len(parts) + number for number, name in enumerate(names)}
+        if not parts or any(isinstance(of_class, str) for of_class in parts):
+            raise UsageError(
+                f"SharedLinear: parts are {parts!r}, wanted a list of parts for each class, 1 class or more"
+            )
+        distinct = [list(dict.fromkeys(of_class)) for of_class in parts]
+        classes_with = Counter(part for of_class in distinct for part in of_class)
+        shared = [part for part, classes in classes_with.items() if classes > 1]
+        row_of = {part: len(parts) + number for number, part in enumerate(shared)}
+        rows = [[k, *(row_of[part] for part in distinct[k] if part in row_of)] for k in range(len(parts))]
         self.input_size = input_size
-        self.weight = nn.Parameter(torch.empty(len(parts) + len(names), input_size))  # w_k, then w_p
+        self.weight = nn.Parameter(torch.empty(len(parts) + len(shared), input_size))  # w_k, then w_p
         self.bias = nn.Parameter(torch.empty(len(parts)))
-        made_of = torch.eye(len(parts), len(self.weight))
-        for row, of_class in zip(made_of, parts, strict=True):
-            row[[number_of[part] for part in of_class if part in number_of]] = 1.0
-        self.made_of: Tensor  # (K, K + P): what a class has of each weight
-        self.register_buffer("made_of", made_of / made_of.sum(1, keepdim=True).sqrt(), persistent=False)
+        # The rows of the weights that a class is the sum of, one class after another, and where each begins.
+        self.rows: Tensor
+        self.begins: Tensor
+        self.register_buffer("rows", torch.tensor([row for of_class in rows for row in of_class]), persistent=False)
+        lengths = torch.tensor([len(of_class) for of_class in rows])
+        self.register_buffer("begins", lengths.cumsum(0) - lengths, persistent=False)
+        self.lengths: Tensor  # (K,) 1 + n_k
+        self.register_buffer("lengths", lengths, persistent=False)
         for parameter in self.parameters():  # as nn.Linear begins
             nn.init.uniform_(parameter, -(input_size**-0.5), input_size**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., input_size) → (..., K)."""
-        return F.linear(x, self.made_of @ self.weight, self.bias)
+        sums = F.embedding_bag(self.rows, self.weight, self.begins, mode="sum")  # (K, input_size)
+        return F.linear(x, sums / self.lengths[:, None].to(sums.dtype).sqrt(), self.bias)
 
     def extra_repr(self) -> str:
-        classes, rows = self.made_of.shape
-        return f"input_size={self.input_size}, classes={classes}, parts={rows - classes}"
+        classes = len(self.bias)
+        return f"input_size={self.input_size}, classes={classes}, shared_parts={len(self.weight) - classes}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
-from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag, tag_parts
-from timeloom.layers import Pooling, Recurrent, SharedLinear, cell_named
+from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag
+from timeloom.layers import Recurrent
 from timeloom.structured import (
     CRF,
     ChainOutput,
@@ -25,6 +25,7 @@ from timeloom.structured import (
 )
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.options import TaggerOptions
+from timeloom.tasks.tagging.reader import Reader, Scores
 from timeloom.tasks.tagging.tagged import Tagged, tagged_by
 from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
 
@@ -32,9 +33,9 @@ NO_TAG = -100  # cross_entropy leaves these out
 
 
 class Tagger(nn.Module):
-    """A recurrent tagger: vectors of words → recurrent encoder → dropout → a linear score for every tag, of which tags
-    with common parts share weights, with an output over a chain scores for going from tag to tag, and where labels are
-    learned, scores for each from the pooled encoding.
+    """A recurrent tagger: vectors of words → dropout → readers, each a recurrent encoder with a linear score for every
+    tag and, where labels are learned, every label → the mean of their scores; with an output over a chain also scores
+    for going from tag to tag.
 
     Its constructor's arguments are what `config.json` holds under their names.
 
@@ -71,21 +72,21 @@ class Tagger(nn.Module):
             self.words.ids[UNKNOWN],
             [len(symbols) for symbols in self.features],
         )
-        self.encoder = Recurrent(
-            cell_named(model.cell, self.word_vectors.output_size, model.hidden_size, model.cell_options),
-            model.num_layers,
-            model.bidirectional,
-            dropout=model.dropout,
-            recurrent_dropout=model.recurrent_dropout,
+        self.readers = nn.ModuleList(
+            Reader(model, self.word_vectors.output_size, self.tags, len(self.labels)) for _ in range(model.members)
         )
-        parts = [tag_parts(tag) if model.shared_tags else [] for tag in self.tags]
-        self.output = SharedLinear(self.encoder.output_size, parts)
         self.dependence = dependence_of(model, self.tags)
-        if self.labels:
-            self.pooling = Pooling(model.label_pooling, self.encoder.output_size, model.bidirectional)
-            self.label_output = nn.Linear(self.encoder.output_size, len(self.labels))
         self._tag_ids = {tag: number for number, tag in enumerate(self.tags)}
         self._label_ids = {label: number for number, label in enumerate(self.labels)}
+
+    @property
+    def encoder(self) -> Recurrent:
+        """The recurrent layers; of several readers, the first one's."""
+        return cast(Reader, self.readers[0]).encoder
+
+    @property
+    def device(self) -> torch.device:
+        return self.word_vectors.embedding.weight.device
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON, but for `task`."""
@@ -137,18 +138,21 @@ class Tagger(nn.Module):
         """The numbers of tags, NO_TAG for those that the model has not seen."""
         return torch.tensor([self._tag_ids.get(tag, NO_TAG) for tag in tags], dtype=torch.long)
 
-    def read(self, batch: Batch) -> Tensor:
-        """What the encoder makes of every word: (B, T, H). What stands after a sentence's end means nothing."""
-        encoded, _ = self.encoder(self.word_vectors(batch), lengths=batch.words.lengths)
-        return F.dropout(encoded, self.options.dropout, self.training)
+    def read(self, batch: Batch) -> list[Scores]:
+        """What each reader makes of the sentences."""
+        vectors = self.word_vectors(batch)
+        dropped = (F.dropout(vectors, self.options.dropout, self.training) for _ in self.readers)
+        return [reader(own, batch.words.lengths) for reader, own in zip(self.readers, dropped, strict=True)]
+
+    def scores(self, batch: Batch) -> Scores:
+        """The mean of what the readers make of the sentences."""
+        read = self.read(batch)
+        labels = [one.labels for one in read if one.labels is not None]
+        return Scores(torch.stack([one.tags for one in read]).mean(0), torch.stack(labels).mean(0) if labels else None)
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores of every tag at every step: (B, T, K). What stands after a sentence's end means nothing."""
-        return self.output(self.read(batch))
-
-    def label_scores(self, encoded: Tensor, batch: Batch) -> Tensor:
-        """Scores of every label, from what `read` gave: (B, L)."""
-        return self.label_output(self.pooling(encoded, batch.words.lengths))
+        return self.scores(batch).tags
 
     def chain(self, scores: Tensor, batch: Batch) -> Chain:
         """All ways to tag the sentences, from what `forward` gave."""
@@ -164,26 +168,28 @@ class Tagger(nn.Module):
         """
         if batch.tags is None:
             raise UsageError("Tagger.loss: the batch has no tags")
-        encoded = self.read(batch)
-        scores = self.output(encoded)
+        read = self.read(batch)
+        # Each reader learns by itself, as if there were that many times the sentences.
+        scores = torch.cat([one.tags for one in read])
+        tags, lengths = batch.tags.repeat(len(read), 1), batch.words.lengths.repeat(len(read))
         if not scores.isfinite().all():
             return scores.sum()  # the training loop says what became of the loss, and what to do
         if self.dependence is not None:
-            loss = self.dependence.loss(scores, batch.tags, batch.words.lengths)
+            loss = self.dependence.loss(scores, tags, lengths)
         else:
-            loss = F.cross_entropy(scores.flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
+            loss = F.cross_entropy(scores.flatten(0, 1), tags.flatten(), ignore_index=NO_TAG)
         if batch.labels is not None:
-            wrong = F.cross_entropy(
-                self.label_scores(encoded, batch), batch.labels, ignore_index=NO_TAG, reduction="sum"
-            )
-            loss = loss + self.options.label_weight * wrong / batch.words.lengths.sum().clamp(min=1)
+            of_labels = torch.cat([one.labels for one in read if one.labels is not None])
+            labels = batch.labels.repeat(len(read))
+            wrong = F.cross_entropy(of_labels, labels, ignore_index=NO_TAG, reduction="sum")
+            loss = loss + self.options.label_weight * wrong / lengths.sum().clamp(min=1)
         return loss
 
     @torch.inference_mode()
     def probabilities(self, sentence: Sentence | Sequence[str]) -> Tensor:
         """How likely each tag is for each token of one sentence: (T, K), rows that sum to 1."""
         with evaluating(self):
-            batch = self.encode([sentence]).to(self.output.weight.device)
+            batch = self.encode([sentence]).to(self.device)
             return self.chain(self(batch), batch).marginals()[0]
 
     def tag(self, sentences: Sequence[Sentence | Sequence[str]], batch_size: int = 64) -> list[list[str]]:
@@ -219,10 +225,9 @@ class Tagger(nn.Module):
         return found
 
     def analyse_batch(self, sentences: Sequence[Sentence], confidences: bool, paths: int) -> Iterator[Tagged]:
-        batch = self.encode(sentences).to(self.output.weight.device)
-        encoded = self.read(batch)
-        scores = self.output(encoded)
-        labels = self.label_scores(encoded, batch).softmax(-1) if self.labels else None
+        batch = self.encode(sentences).to(self.device)
+        scores, label_scores = self.scores(batch)
+        labels = None if label_scores is None else label_scores.softmax(-1)
         sound = scores.isfinite().flatten(1).all(1)
         sound = sound if labels is None else sound & labels.isfinite().all(1)
         if not sound.all():

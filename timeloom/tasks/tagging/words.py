@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from timeloom.cells import CELLS
 from timeloom.core import Padded
@@ -60,7 +59,7 @@ class WordVectors(nn.Module):
         self.register_buffer("counts", None, persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Words (B, T) → (B, T, W), with dropout while training."""
+        """Words (B, T) → (B, T, W); while training, rare words are hidden now and then."""
         words = batch.words.data
         if self.training and self.counts is not None:
             hide = self.options.word_dropout / (self.options.word_dropout + self.counts[words])
@@ -74,7 +73,7 @@ class WordVectors(nn.Module):
         for number, embedding in enumerate(self.features):
             assert batch.features is not None
             vectors.append(embedding(batch.features[..., number]))
-        return F.dropout(torch.cat(vectors, dim=-1), self.options.dropout, self.training)
+        return torch.cat(vectors, dim=-1)
 
 
 def speller_of(options: TaggerOptions, letters: int) -> Speller | None:

@@ -1,4 +1,4 @@
-"""The table of tags that share weights: ATIS, on sets of slots that training has not seen."""
+"""The table of sentences whose set of slots training has not seen: ATIS, by default and with options."""
 
 from __future__ import annotations
 
@@ -11,50 +11,55 @@ from page import machine
 from runs import RUNS, data, trained
 
 SEEDS = (1, 2)
-RARE = 12  # sentences that have a set of slots
-WAYS = {"own": "weights of its own alone (`--no_shared_tags`)", "shared": "shared weights, too (default)"}
+SEEN = 12  # sentences that have a set of slots
+WAYS = {"default": [], "shared": ["--shared_tags"], "members": ["--members=2"]}
 PARTS = ("seq.in", "seq.out", "label")
 
 
-def sharing() -> str:
-    """Tags that share weights."""
+def rare() -> str:
+    """Sentences with rare sets of slots."""
     halves = held_out_halves()
     runs = {
-        f"sharing/{way}-{half.name}-{seed}": [
+        f"rare/{way}-{half.name}-{seed}": [
             f"--train={half / 'train'}",
             f"--valid={half / 'valid'}",
             "--keep=last",
             f"--seed={seed}",
-            *(["--no_shared_tags"] if way == "own" else []),
+            *options,
         ]
-        for way in WAYS
+        for way, options in WAYS.items()
         for half in halves
         for seed in SEEDS
     }
     done = trained(runs)
     rows = []
-    for way, meaning in WAYS.items():
-        of_way = [run for name, run in done.items() if name.startswith(f"sharing/{way}-")]
+    for way, options in WAYS.items():
+        of_way = [run for name, run in done.items() if name.startswith(f"rare/{way}-")]
         f1, labels = ([run.valid[score] for run in of_way] for score in ("f1", "label_accuracy"))
-        each = ", ".join(f"{score:.2f}" for score in f1)
-        rows.append(f"| {meaning} | **{statistics.mean(f1):.2f}** | {each} | {statistics.mean(labels):.2f} |")
-    sizes = " and ".join(str(len((half / "valid" / "label").read_text().splitlines())) for half in halves)
+        columns = [f"**{statistics.mean(f1):.2f}**", ", ".join(f"{score:.2f}" for score in f1)]
+        said = f"`{' '.join(options)}`" if options else "none"
+        rows.append(f"| {said} | {' | '.join(columns)} | {statistics.mean(labels):.2f} |")
+    sizes = " and ".join(str(len(lines_of(half / "valid" / "label"))) for half in halves)
     return "\n".join(
         [
-            "## Tags that share weights",
+            "## Sentences with rare sets of slots",
             "",
-            f"ATIS without its test part, by default. A set of slots is rare where at most {RARE} sentences have it. "
-            f"Held out are all sentences of half of the rare sets, then of the other half ({sizes} sentences); the "
-            "others are learned. The last epoch counts, so nothing was picked by these scores but the default itself.",
+            f"ATIS without its test part, with the defaults and these options. A set of slots is rare where at most "
+            f"{SEEN} sentences have it. Held out are all sentences of half of the rare sets, then of the other half "
+            f"({sizes} sentences); the others are learned. The last epoch counts.",
             "",
-            "| a tag has | slot F1 | each half with seeds 1 and 2 | intents as strings |",
+            "| options | slot F1 | each half with seeds 1 and 2 | intents as strings |",
             "|---|---|---|---|",
             *rows,
             "",
-            f"Command: `make results-sharing`, {sum(run.minutes for run in done.values()):.0f} minutes of one thread, "
+            f"Command: `make results-rare`, {sum(run.minutes for run in done.values()):.0f} minutes of one thread, "
             f"two runs side by side. Machine: {machine()}.",
         ]
     )
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def held_out_halves() -> list[Path]:
@@ -62,14 +67,14 @@ def held_out_halves() -> list[Path]:
     lines = [
         tuple(line.strip() for line in sentence)
         for part in ("train", "valid")
-        for sentence in zip(*((data("atis") / part / name).open(encoding="utf-8") for name in PARTS), strict=True)
+        for sentence in zip(*(lines_of(data("atis") / part / name) for name in PARTS), strict=True)
     ]
     with_slots: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, (_, tags, _) in enumerate(lines):
         with_slots[tuple(sorted({tag[2:] for tag in tags.split() if tag.startswith("B-")}))].append(number)
-    rare = sorted(slots for slots, numbers in with_slots.items() if len(numbers) <= RARE)
+    rare = sorted(slots for slots, numbers in with_slots.items() if len(numbers) <= SEEN)
     random.Random(0).shuffle(rare)
-    folders = [RUNS / "sharing" / f"half-{half}" for half in (0, 1)]
+    folders = [RUNS / "rare" / f"half-{half}" for half in (0, 1)]
     for half, folder in enumerate(folders):
         held_out = {
             number for place, slots in enumerate(rare) if place % 4 // 2 == half for number in with_slots[slots]
