@@ -222,6 +222,12 @@ def test_resume_takes_only_the_same_run(tmp_path: Path, capsys: pytest.CaptureFi
     assert main([*words, f"--train={corpus}", "--epochs=2", "--schedule=constant"]) == 0
     assert main([*words, "--resume", "--hidden_size=9"]) == 2
     assert "with another hidden_size: it began with 200, now came 9" in capsys.readouterr().err
+    begun = tmp_path / "m.training" / "run.json"
+    written = begun.read_text()
+    begun.write_text(written.replace('"hidden_size"', '"size"'))
+    assert main([*words, f"--train={corpus}", "--resume"]) == 2
+    assert "was begun by a version of Timeloom that had no hidden_size" in capsys.readouterr().err
+    begun.write_text(written)
     assert main([*words, "--resume", "--epochs=3"]) == 0
     longer = (tmp_path / "m" / "model.safetensors").read_bytes()
     write_conll(corpus, TWENTY[:-1])

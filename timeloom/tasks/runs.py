@@ -66,10 +66,15 @@ def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
             raise UsageError(f"cannot resume {path.parent}: the data are not those that the run began with")
         began_with = run_options(before)
         for name, value in run_options(run).items():
+            if name not in FREE and name not in began_with:
+                raise UsageError(
+                    f"cannot resume {path.parent}: it was begun by a version of Timeloom that had no {name}.\n"
+                    "  Go on with that version, or start anew with --overwrite."
+                )
             if not may_become(name, began_with.get(name), value, began_with):
                 raise UsageError(
                     f"cannot resume {path.parent} with another {name}: "
-                    f"it began with {began_with.get(name)}, now came {value}"
+                    f"it began with {began_with[name]}, now came {value}"
                 )
     write_whole(path, json.dumps(run, indent=2).encode())
     lasting = {name: value for name, value in run_options(run).items() if name not in FREE | {"epochs", "patience"}}

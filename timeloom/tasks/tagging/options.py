@@ -24,7 +24,7 @@ class TaggerOptions:
         num_layers: Recurrent layers, one on another.
         bidirectional: Read the sentence from both ends.
         members: Readers side by side over the same word vectors, each with first weights and dropout of its own, whose
-            scores are averaged: an ensemble in one model. Two take about 1.7 times as long as one.
+            scores are averaged: an ensemble in one model. Two take nearly twice the time of one.
         embedding_size: Numbers that stand for a word.
         characters: Also read each word letter by letter, with a small recurrent net or with convolutions.
         character_embedding_size: Numbers that stand for a letter.
