@@ -72,13 +72,11 @@ def held_out_halves() -> list[Path]:
     with_slots: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, (_, tags, _) in enumerate(lines):
         with_slots[tuple(sorted({tag[2:] for tag in tags.split() if tag.startswith("B-")}))].append(number)
-    rare = sorted(slots for slots, numbers in with_slots.items() if len(numbers) <= SEEN)
-    random.Random(0).shuffle(rare)
+    few = sorted(slots for slots, numbers in with_slots.items() if len(numbers) <= SEEN)
+    random.Random(0).shuffle(few)
     folders = [RUNS / "rare" / f"half-{half}" for half in (0, 1)]
     for half, folder in enumerate(folders):
-        held_out = {
-            number for place, slots in enumerate(rare) if place % 4 // 2 == half for number in with_slots[slots]
-        }
+        held_out = {number for place, slots in enumerate(few) if place % 4 // 2 == half for number in with_slots[slots]}
         for part, wanted in (("train", False), ("valid", True)):
             (folder / part).mkdir(parents=True, exist_ok=True)
             chosen = [line for number, line in enumerate(lines) if (number in held_out) == wanted]

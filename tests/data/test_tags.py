@@ -229,6 +229,7 @@ def test_tags_of_two_schemes_are_refused_and_why_is_said() -> None:
         ("L-从.城市", "从 城市"),
         ("U-हिन्दी/नगर", "हिन्दी नगर"),
         ("B-x.x", "x x"),
+        ("B-a[b]^c`d{e|f}~g\\h_i", "a b c d e f g h_i"),
         ("S--.", ""),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_model_with_damaged_weights_names_the_sentence() -> None:
     assert tagger.training
     labelled = Tagger(SMALL, {**vocabulary, "labels": ["a", "b"]})
     with torch.no_grad():
-        dict(labelled.named_parameters())["readers.0.label_output.weight"][1] = torch.nan
+        dict(labelled.named_parameters())["members.0.label_output.weight"][1] = torch.nan
     with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
         labelled.tag([["to", "Rome"]])
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from tests.corpora import PLAIN, TWENTY, Listening, sentences, write_conll
@@ -27,7 +27,7 @@ from timeloom.tasks.tagging import (
     train_tagger,
 )
 from timeloom.tasks.tagging.data import collect_vocabulary, words_of
-from timeloom.tasks.tagging.reader import Reader
+from timeloom.tasks.tagging.member import Member
 from timeloom.tasks.tagging.training import TaggingProblem
 from timeloom.train import TrainingOptions, fit, score_chunks
 
@@ -52,43 +52,12 @@ def test_it_memorises_twenty_lines(tmp_path: Path, cell, characters) -> None:
     assert score_tagger(tagger, sentences()).chunks.overall.f1 == 100
 
 
-@pytest.mark.parametrize("output", ["softmax", "crf"])
-def test_members_score_together_and_learn_each_by_itself(output: str) -> None:
-    options = TaggerOptions(**{**asdict(SMALL), "output": output, "members": 2})
-    pair = made(options)
-    singles = [made(replace(options, members=1)) for _ in range(2)]
-    ours = {name: value for name, value in pair.state_dict().items() if not name.startswith("readers")}
-    for number, single in enumerate(singles):
-        prefix = f"readers.{number}."
-        own = {k.replace(prefix, "readers.0."): v for k, v in pair.state_dict().items() if k.startswith(prefix)}
-        single.load_state_dict(ours | own)
-    batch = pair.encode(sentences())
-    assert not torch.equal(singles[0](batch), singles[1](batch))
-    assert_close(pair(batch), (singles[0](batch) + singles[1](batch)) / 2)
-    assert_close(pair.loss(batch), (singles[0].loss(batch) + singles[1].loss(batch)) / 2)
-
-
-def test_members_have_labels_together_and_are_saved(tmp_path: Path) -> None:
-    vocabulary = {"words": ["<pad>", UNKNOWN], "tags": ["O"], "characters": ["<pad>", UNKNOWN], "labels": ["a", "b"]}
-    tagger = Tagger(replace(SMALL, members=3, dropout=0.5), vocabulary)
-    batch = tagger.encode([["x", "y"]])
-    one, other, _ = tagger.read(batch)
-    assert not torch.equal(one.tags, other.tags)
-    tagger.eval()
-    alone = [read.labels for read in tagger.read(batch) if read.labels is not None]
-    assert_close(cast(Tensor, tagger.scores(batch).labels), torch.stack(alone).mean(0))
-    write_model(tmp_path / "m", {"task": "tag", **tagger.config()}, tagger.state_dict())
-    assert torch.equal(load_as(Tagger, tmp_path / "m")(batch), tagger(batch))
-    with pytest.raises(UsageError, match="members is 0, wanted 1 or more"):
-        TaggerOptions(members=0)
-
-
 def test_tags_that_share_weights_memorise_and_are_saved(tmp_path: Path) -> None:
     path, options = write_conll(tmp_path / "t.conll"), replace(SMALL, shared_tags=True, output="crf")
     run = train_tagger(TaggingData(str(path), valid=str(path)), options, QUICK, tmp_path / "m")
     assert run.valid.chunks.overall.f1 == 100
     again = load_as(Tagger, tmp_path / "m")
-    output, parts = cast(Reader, again.readers[0]).output, [tag_parts(tag) for tag in again.tags]
+    output, parts = cast(Member, again.members[0]).output, [tag_parts(tag) for tag in again.tags]
     assert isinstance(output, SharedLinear)
     assert torch.equal(output.rows, SharedLinear(1, parts).rows)
     batch = again.encode(sentences())

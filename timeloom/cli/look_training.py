@@ -51,7 +51,8 @@ def surface(argv: Sequence[str]) -> tuple[Figure, Path]:
         "--weights",
         type=list[str],
         default=[],
-        help="Two single weights instead, as in ['output.bias[0]', 'encoder.cells.0.recurrent.weight[0,0]'].",
+        help="Two single weights instead, as in ['output.bias[0]', 'encoder.cells.0.recurrent.weight[0,0]']; of a "
+        "tagger 'members.0.output.bias[0]'.",
     )
     parser.add_argument("--span", type=float, default=1.0, help="How far the picture of a model reaches either way.")
     parser.add_argument("--points", type=int, default=81, help="Points along each side.")

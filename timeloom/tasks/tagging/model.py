@@ -24,8 +24,8 @@ from timeloom.structured import (
     tag_rules,
 )
 from timeloom.tasks.tagging.batch import Batch
+from timeloom.tasks.tagging.member import Member, Scores
 from timeloom.tasks.tagging.options import TaggerOptions
-from timeloom.tasks.tagging.reader import Reader, Scores
 from timeloom.tasks.tagging.tagged import Tagged, tagged_by
 from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
 
@@ -33,7 +33,7 @@ NO_TAG = -100  # cross_entropy leaves these out
 
 
 class Tagger(nn.Module):
-    """A recurrent tagger: vectors of words → dropout → readers, each a recurrent encoder with a linear score for every
+    """A recurrent tagger: vectors of words → dropout → members, each a recurrent encoder with a linear score for every
     tag and, where labels are learned, every label → the mean of their scores; with an output over a chain also scores
     for going from tag to tag.
 
@@ -72,8 +72,8 @@ class Tagger(nn.Module):
             self.words.ids[UNKNOWN],
             [len(symbols) for symbols in self.features],
         )
-        self.readers = nn.ModuleList(
-            Reader(model, self.word_vectors.output_size, self.tags, len(self.labels)) for _ in range(model.members)
+        self.members = nn.ModuleList(
+            Member(model, self.word_vectors.output_size, self.tags, len(self.labels)) for _ in range(model.members)
         )
         self.dependence = dependence_of(model, self.tags)
         self._tag_ids = {tag: number for number, tag in enumerate(self.tags)}
@@ -81,8 +81,8 @@ class Tagger(nn.Module):
 
     @property
     def encoder(self) -> Recurrent:
-        """The recurrent layers; of several readers, the first one's."""
-        return cast(Reader, self.readers[0]).encoder
+        """The recurrent layers; of several members, the first one's."""
+        return cast(Member, self.members[0]).encoder
 
     @property
     def device(self) -> torch.device:
@@ -139,13 +139,16 @@ class Tagger(nn.Module):
         return torch.tensor([self._tag_ids.get(tag, NO_TAG) for tag in tags], dtype=torch.long)
 
     def read(self, batch: Batch) -> list[Scores]:
-        """What each reader makes of the sentences."""
-        vectors = self.word_vectors(batch)
-        dropped = (F.dropout(vectors, self.options.dropout, self.training) for _ in self.readers)
-        return [reader(own, batch.words.lengths) for reader, own in zip(self.readers, dropped, strict=True)]
+        """What each member makes of the sentences, with dropout of its own while training."""
+        vectors, p = self.word_vectors(batch), self.options.dropout
+        # A view for each, so that who looks on at the gradients (`Doctor`) can tell the members apart without dropout.
+        return [
+            member(F.dropout(vectors.view_as(vectors), p, self.training), batch.words.lengths)
+            for member in self.members
+        ]
 
     def scores(self, batch: Batch) -> Scores:
-        """The mean of what the readers make of the sentences."""
+        """The mean of what the members make of the sentences."""
         read = self.read(batch)
         labels = [one.labels for one in read if one.labels is not None]
         return Scores(torch.stack([one.tags for one in read]).mean(0), torch.stack(labels).mean(0) if labels else None)
@@ -162,14 +165,15 @@ class Tagger(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """What training makes small: the mean over all steps of the cross-entropy in nats, or of what the chain's
-        output has, and that of the labels' cross-entropy, each weighed as one step.
+        output has, and that of the labels' cross-entropy, each weighed as one step. Of several members the mean of
+        their losses, which is never less than the loss of their mean scores.
 
         Steps without a known tag count for the cross-entropy only; a chain wants all tags.
         """
         if batch.tags is None:
             raise UsageError("Tagger.loss: the batch has no tags")
         read = self.read(batch)
-        # Each reader learns by itself, as if there were that many times the sentences.
+        # Each member learns by itself, as if there were that many times the sentences.
         scores = torch.cat([one.tags for one in read])
         tags, lengths = batch.tags.repeat(len(read), 1), batch.words.lengths.repeat(len(read))
         if not scores.isfinite().all():

@@ -1,4 +1,4 @@
-"""A tagger's reader: from vectors of words to scores of tags and labels."""
+"""A member of a tagger: from vectors of words to scores of tags and labels."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from timeloom.tasks.tagging.options import TaggerOptions
 
 
 class Scores(NamedTuple):
-    """What a reader makes of B sentences. What stands after a sentence's end means nothing."""
+    """What a member makes of B sentences. What stands after a sentence's end means nothing."""
 
     tags: Tensor  # (B, T, K)
     labels: Tensor | None  # (B, L)
 
 
-class Reader(nn.Module):
+class Member(nn.Module):
     """Recurrent encoder → dropout → a linear score for every tag, and where there are labels one for each of them, from
     the pooled encoding.
 
