@@ -14,6 +14,7 @@ import torch
 from matplotlib import image
 from matplotlib.figure import Figure
 
+from tests.corpora import write_conll
 from timeloom.cli import look_gradients
 from timeloom.cli.main import main
 from timeloom.core import DataError
@@ -55,6 +56,15 @@ def test_the_surface_of_one_unit(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("how", [["--directions=random"], ["--weights=['bias[0]', 'bias[1]']"], []])
 def test_the_surface_of_a_model(models: Path, tmp_path: Path, how: list[str]) -> None:
     given = [f"--model={models / 'language'}", f"--file={models / 'text.txt'}", "--points=3", "--steps=2", *how]
+    assert main(["look", "surface", *given, f"--out={tmp_path / 's.png'}"]) == 0
+    drawn(tmp_path / "s.png")
+
+
+def test_the_surface_of_a_tagger_by_the_names_that_the_help_gives(tmp_path: Path) -> None:
+    corpus, model = write_conll(tmp_path / "t.conll"), tmp_path / "m"
+    assert main(["train", "tag", f"--train={corpus}", f"--out={model}", *QUICK]) == 0
+    weights = "['members.0.output.bias[0]', 'members.0.encoder.cells.0.recurrent.weight[0,0]']"
+    given = [f"--model={model}", f"--file={corpus}", "--points=3", "--steps=2", f"--weights={weights}"]
     assert main(["look", "surface", *given, f"--out={tmp_path / 's.png'}"]) == 0
     drawn(tmp_path / "s.png")
 
