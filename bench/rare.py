@@ -43,7 +43,8 @@ def rare() -> str:
             "",
             f"ATIS without its test part, with the defaults and these options. A set of slots is rare where at most "
             f"{SEEN} sentences have it. Held out are all sentences of half of the rare sets, then of the other half "
-            f"({sizes} sentences); the others are learned. The last epoch counts. One seed, so that differences of 0.1 say nothing.",
+            f"({sizes} sentences); the others are learned. The last epoch counts. One seed, so that "
+            "differences of 0.1 say nothing.",
             "",
             "| options | slot F1 | of each half | intents as strings |",
             "|---|---|---|---|",
