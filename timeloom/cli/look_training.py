@@ -17,7 +17,7 @@ from timeloom.cli.parser import make_parser, parse
 from timeloom.core import UsageError, check_seed
 from timeloom.layers import gates_over_time, saturated
 from timeloom.pictures import error_surface, gates_figure
-from timeloom.tasks import load
+from timeloom.tasks import Tagger, load
 from timeloom.tasks.cliff import Cliff
 from timeloom.tasks.folder import read_config
 from timeloom.tasks.inside import layers_of, loss_over_file, steps_of_text
@@ -52,7 +52,7 @@ def surface(argv: Sequence[str]) -> tuple[Figure, Path]:
         type=list[str],
         default=[],
         help="Two single weights instead, as in ['output.bias[0]', 'encoder.cells.0.recurrent.weight[0,0]']; of a "
-        "tagger 'members.0.output.bias[0]'.",
+        "tagger ['members.0.output.bias[0]', 'members.0.encoder.cells.0.recurrent.weight[0,0]'].",
     )
     parser.add_argument("--span", type=float, default=1.0, help="How far the picture of a model reaches either way.")
     parser.add_argument("--points", type=int, default=81, help="Points along each side.")
@@ -149,5 +149,6 @@ def gates(argv: Sequence[str]) -> tuple[Figure, Path]:
         print(f"{name}: {100 * share:.0f} % saturated", file=sys.stderr)
     values = {name: value.numpy() for name, value in found.items()}
     way = ("forwards", "backwards")[options.backward]
-    title = f"{Path(options.model).name}: the first layer's {type(layers.cells[0]).__name__}, reading {way}"
+    member = "the first member's" if isinstance(model, Tagger) and len(model.members) > 1 else "the"
+    title = f"{Path(options.model).name}: {member} first layer, {type(layers.cells[0]).__name__}, reading {way}"
     return gates_figure(words, values, shares, title, options.units), Path(options.out)

@@ -48,7 +48,7 @@ def tag_lattice(
     figure.colorbar(image, ax=above, fraction=0.03, pad=0.01)
 
     below.set_title(
-        "all paths, with the tags' probabilities: the darker the likelier; the best in red",
+        "all paths, with the tags' probabilities:\nthe darker the likelier; the best in red",
         fontsize="medium",
     )
     steps = pair_marginals[:, shown][:, :, shown] if T > 1 else np.zeros((0, len(shown), len(shown)))

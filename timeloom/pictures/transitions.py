@@ -27,8 +27,10 @@ def transition_matrix(
     table = np.full((len(shown) + 1, len(shown) + 1), np.nan)
     table[0, :-1], table[1:, :-1], table[1:, -1] = start[shown], transitions[np.ix_(shown, shown)], end[shown]
     table[~np.isfinite(table)] = np.nan
-    side = 2.2 + 0.27 * len(table)
-    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    written = len(table) <= 14  # there is room for the numbers
+    beside = 1.0 + 0.08 * max(len(name) for name in [*names, "(start)"])  # the names, in inches
+    side = beside + (0.42 if written else 0.27) * len(table)
+    figure = Figure(figsize=(max(4.5, side + 0.5), side), layout="constrained")
     axes = figure.subplots()
     reach = float(np.nanmax(np.abs(table), initial=1e-6))
     axes.patch.set(facecolor="0.93", hatch="////", edgecolor="0.8")
@@ -39,17 +41,19 @@ def transition_matrix(
     axes.set(xlabel="to", ylabel="from")
     axes.tick_params(length=0)
     hidden = len(labels) - len(shown)
-    left_out = f", the {len(shown)} tags with the largest scores of {len(labels)}" if hidden else ""
-    forbidden = "; hatched: forbidden" if np.isnan(table).sum() > 1 else ""  # one is from (start) to (end)
-    axes.set_title(f"score of each step from tag to tag{left_out}{forbidden}", fontsize="medium")
-    if len(table) <= 14:
+    left_out = [f"the {len(shown)} tags with the largest scores of {len(labels)}"] if hidden else []
+    forbidden = ["hatched: forbidden"] if np.isnan(table).sum() > 1 else []  # one is from (start) to (end)
+    more = "; ".join(left_out + forbidden)
+    figure.suptitle(f"score of each step from tag to tag\n{more}".strip(), fontsize="medium")
+    if written:
+        digits = 1 if reach >= 1 else 2
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.6 * reach else "black"
                 axes.text(
                     column,
                     row,
-                    f"{value:.{1 if reach >= 1 else 2}f}",
+                    f"{round(value, digits) + 0.0:.{digits}f}",  # + 0 has no minus before a zero
                     ha="center",
                     va="center",
                     fontsize="small",
