@@ -7,7 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from page import machine
+from page import ROOT, machine
 from runs import RUNS, Done, data, mean_and_deviation, trained
 
 from timeloom.tasks import load_as
@@ -20,7 +20,7 @@ CLOSE, NEAR = 0.2, 0.5  # points of F1
 
 
 FINAL = ["--train_on_valid", "--keep=last"]  # the settings were chosen with the validation part held out
-ATIS = ["--members=2"]  # beside the defaults: its runs are short
+RECIPES = ROOT / "recipes"  # what a data set has beside the defaults
 
 
 def atis_files() -> list[str]:
@@ -49,9 +49,10 @@ def main_intent(label: str | None, counts: Counter[str | None]) -> str:
 
 def atis() -> str:
     """Slots and intents of ATIS."""
-    runs = {f"atis/seed-{seed}": [*atis_files(), *FINAL, *ATIS, f"--seed={seed}"] for seed in ATIS_SEEDS}
+    recipe = f"--config={RECIPES / 'atis.yaml'}"
+    runs = {f"atis/seed-{seed}": [recipe, *atis_files(), *FINAL, f"--seed={seed}"] for seed in ATIS_SEEDS}
     alone = {f"atis/alone-{seed}": [*atis_files(), *FINAL, f"--seed={seed}"] for seed in ATIS_SEEDS}
-    done = trained({"atis/held-out": [*atis_files(), *ATIS], **runs, **alone})
+    done = trained({"atis/held-out": [recipe, *atis_files()], **runs, **alone})
     scores = {
         name: [run.test["f1"], main_intents(name), run.test["label_accuracy"], run.test["frame_accuracy"]]
         for name, run in done.items()
@@ -74,7 +75,8 @@ def atis() -> str:
             "4,478 / 500 / 893 sentences, 120 slot tags and 21 intents in the training part. The defaults of "
             "`timeloom train tag`, nothing pretrained: words and their letters, a bidirectional LSTM, a conditional "
             "random field over the tags, the intent from the same encoding; and two encoders side by side with the "
-            "mean of their scores (`--members 2`). Settings were chosen on sentences held out of the first two parts; "
+            "mean of their scores (`--members 2`, as [recipes/atis.yaml](recipes/atis.yaml) says). Settings were "
+            "chosen on sentences held out of the first two parts; "
             "the runs then learn from both for as many epochs. That averages of two models gain on the test part had "
             "been seen when two were taken ([decision 0009](docs/decisions/0009-the-taggers-defaults.md)). Slot F1 as "
             "conlleval counts it. Intents first as Liu and Lane count them, whose published figure is the highest: 18 "
@@ -116,7 +118,8 @@ def chunking_files() -> list[str]:
     for name, part in parts.items():
         (folder / f"{name}.conll").write_text("\n\n".join(part) + "\n", encoding="utf-8")
     test = data("conll2000") / "test.txt.gz"
-    return [*(f"--{name}={folder / f'{name}.conll'}" for name in parts), f"--test={test}", "--feature_columns=[1]"]
+    recipe = f"--config={RECIPES / 'conll2000.yaml'}"
+    return [recipe, *(f"--{name}={folder / f'{name}.conll'}" for name in parts), f"--test={test}"]
 
 
 def chunking() -> str:
@@ -134,7 +137,8 @@ def chunking() -> str:
             "## Chunks of CoNLL-2000",
             "",
             "8,936 sentences to learn from, 2,012 to test. The defaults of `timeloom train tag` with "
-            "`--feature_columns '[1]'`: words, their letters and case, and the part-of-speech tags that stand in the "
+            "`--feature_columns '[1]'` ([recipes/conll2000.yaml](recipes/conll2000.yaml)): words, their letters and "
+            "case, and the part-of-speech tags that stand in the "
             "shared task's files; nothing pretrained. Settings were chosen with the last 1,000 training sentences held "
             "out; the runs then learn from all for as many epochs.",
             "",

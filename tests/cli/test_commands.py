@@ -16,6 +16,7 @@ import timeloom
 from tests.corpora import TWENTY, write_conll
 from timeloom.cli.main import COMMANDS, main
 from timeloom.core.files import locked
+from timeloom.tasks.folder import read_config, run_options
 
 SMALL = ["--hidden_size=16", "--embedding-size=16", "--epochs=25", "--batch_size=4", "--learning_rate=0.02"]
 
@@ -214,6 +215,18 @@ def test_it_never_overwrites_unasked(model: Path, capsys: pytest.CaptureFixture[
     assert main([*words[:-1], f"--out={tmp_path / 'holiday'}", "--overwrite"]) == 2
     assert "will not be replaced, for only a model may be" in capsys.readouterr().err
     assert (tmp_path / "holiday" / "photo").exists()
+
+
+@pytest.mark.parametrize("recipe", sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml")), ids=lambda r: r.stem)
+def test_a_recipe_is_a_config(recipe: Path, tmp_path: Path) -> None:
+    """Its settings are options of `train tag`, and become those of the run."""
+    pairs = [zip(words.split(), tags.split(), strict=True) for words, tags in TWENTY[:3]]
+    (tmp_path / "t.conll").write_text("\n".join("".join(f"{w} x {t}\n" for w, t in pair) for pair in pairs))
+    small = [f"--train={tmp_path / 't.conll'}", "--epochs=1", "--hidden_size=4", "--embedding_size=4", "--quiet"]
+    assert main(["train", "tag", f"--config={recipe}", *small, f"--out={tmp_path / 'm'}"]) == 0
+    settings = yaml.safe_load(recipe.read_text())
+    assert settings
+    assert settings.items() <= run_options(read_config(tmp_path / "m")).items()
 
 
 def test_resume_takes_only_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
