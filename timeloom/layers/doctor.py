@@ -72,7 +72,8 @@ class Doctor:
             lengths = [turned.shape[1]] * len(turned) if lengths is None else torch.as_tensor(lengths).tolist()
             self._lengths[name] = lengths
             self._reads[name] = [row[:length].detach() for row, length in zip(turned, lengths, strict=True)][:ROWS]
-            watched = x if x.requires_grad else x.detach().requires_grad_()  # vectors of a file want no gradient
+            # A tensor of its own, for another layer may read the same one; vectors of a file want no gradient.
+            watched = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
             batch_first = layer.batch_first
             watched.register_hook(lambda g: self._gradients.update({name: g if batch_first else g.transpose(0, 1)}))
             return (watched, *args[1:]), named

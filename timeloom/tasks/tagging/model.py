@@ -141,11 +141,7 @@ class Tagger(nn.Module):
     def read(self, batch: Batch) -> list[Scores]:
         """What each member makes of the sentences, with dropout of its own while training."""
         vectors, p = self.word_vectors(batch), self.options.dropout
-        # A view for each, so that who looks on at the gradients (`Doctor`) can tell the members apart without dropout.
-        return [
-            member(F.dropout(vectors.view_as(vectors), p, self.training), batch.words.lengths)
-            for member in self.members
-        ]
+        return [member(F.dropout(vectors, p, self.training), batch.words.lengths) for member in self.members]
 
     def scores(self, batch: Batch) -> Scores:
         """The mean of what the members make of the sentences."""
