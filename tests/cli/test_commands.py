@@ -242,6 +242,10 @@ def test_resume_takes_only_the_same_run(tmp_path: Path, capsys: pytest.CaptureFi
     begun.write_text(json.dumps(run))
     assert main([*words, f"--train={corpus}", "--resume"]) == 2
     assert "was begun by a version of Timeloom that had no members" in capsys.readouterr().err
+    run["model"] |= {"members": 2, "of_tomorrow": 1}
+    begun.write_text(json.dumps(run))
+    assert main([*words, "--resume"]) == 2
+    assert "was begun by a version of Timeloom that has of_tomorrow" in capsys.readouterr().err
     begun.write_text(written)
     assert main([*words, "--resume", "--epochs=3"]) == 0
     longer = (tmp_path / "m" / "model.safetensors").read_bytes()

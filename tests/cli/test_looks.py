@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from tests.corpora import write_conll
 from timeloom.cli import look_gradients
 from timeloom.cli.main import main
-from timeloom.core import DataError
+from timeloom.core import DataError, UsageError
 from timeloom.layers import gradient_flow
 from timeloom.tasks import load
 from timeloom.tasks.folder import read_config
@@ -101,6 +101,12 @@ def test_of_examples_the_longest_and_those_with_known_labels_are_looked_at(model
     (tmp_path / "strange.txt").write_text("odd a film\n")
     with pytest.raises(DataError, match="has no example with labels that the model knows"):
         loss_over_file(model, config, tmp_path / "strange.txt", 9)
+
+
+def test_of_several_models_the_one_that_a_file_does_not_fit_is_named(models: Path, tmp_path: Path) -> None:
+    paths = f"{models / 'language'},{models / 'classify'}"
+    with pytest.raises(UsageError, match=rf"{models / 'classify'} cannot take its loss over .*text\.txt"):
+        look_gradients.gradients([f"--models={paths}", f"--file={models / 'text.txt'}"])
 
 
 def test_models_of_one_name_are_told_apart(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

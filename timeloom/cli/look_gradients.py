@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from timeloom.cli.parser import make_parser, options_of, parse
-from timeloom.core import UsageError
+from timeloom.core import DataError, UsageError
 from timeloom.layers import Recurrent, gradient_flow, step_eigenvalues, watched_steps
 from timeloom.pictures import gradient_flow_figure
 from timeloom.tasks import load
@@ -93,7 +93,10 @@ def of_models(options: Namespace) -> Figure:
         config, found, losses = read_config(Path(path)), [], []
         for model in (untrained(path), load(path)):
             layer = layers_of(model)
-            loss = loss_over_file(model, config, options.file, options.count, longest=True)
+            try:
+                loss = loss_over_file(model, config, options.file, options.count, longest=True)
+            except (DataError, UsageError) as error:
+                raise UsageError(f"{path} cannot take its loss over {options.file}: {error}") from error
             found.append(gradient_flow(layer, loss))
             losses.append(loss().item())
         called = path if alike else Path(path).name

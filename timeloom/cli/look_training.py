@@ -111,7 +111,8 @@ def plane_of(
     if options.weights:
         if len(options.weights) != 2:
             raise UsageError(f"weights are {options.weights}, wanted two")
-        directions, names = along_weights(model, options.weights), (options.weights[0], options.weights[1])
+        directions = along_weights(model, options.weights)
+        names = (f"change of {options.weights[0]}", f"change of {options.weights[1]}")
     elif options.directions == "random":
         directions = at_random(model, options.seed)
     else:

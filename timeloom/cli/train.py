@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -64,7 +64,7 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
     for own in task.defaults:
         parser.set_defaults(asdict(own))
     if "--resume" in argv:
-        begun = options_of_earlier_start(name, argv)
+        begun = options_of_earlier_start(name, argv, {action.dest for action in parser._actions})
         if not begun and not any(word.startswith(("--train", "--config")) for word in argv):
             raise UsageError("there is no run to go on with at --out; name --train to begin one")
         parser.set_defaults(begun)
@@ -97,15 +97,22 @@ def time_of(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def options_of_earlier_start(task: str, argv: Sequence[str]) -> dict[str, object]:
+def options_of_earlier_start(task: str, argv: Sequence[str], known: Collection[str]) -> dict[str, object]:
     """What the run that is resumed was started with, by option."""
     out = next((value for name, value in pairwise(argv) if name == "--out"), None)
     out = out or next((word.removeprefix("--out=") for word in argv if word.startswith("--out=")), None)
     run = recall_run(training_folder(out) / RUN) if out else None
     if run is None:
         return {}
-    check_task(run, task, training_folder(str(out)))
-    return run_options(run)
+    workshop = training_folder(str(out))
+    check_task(run, task, workshop)
+    begun = run_options(run)
+    if strange := [option for option in begun if option not in known]:
+        raise UsageError(
+            f"cannot resume {workshop}: it was begun by a version of Timeloom that has {strange[0]}; this has not.\n"
+            "  Go on with that version, or start anew with --overwrite."
+        )
+    return begun
 
 
 def kept_epoch(progress: Progress) -> str:

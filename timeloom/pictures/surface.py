@@ -32,7 +32,9 @@ def error_surface(
     left = figure.add_subplot(1, 2, 1, projection="3d")
     assert isinstance(left, Axes3D)
     left.plot_surface(across, along, shown, cmap="viridis", rcount=len(a), ccount=len(b), linewidth=0)
-    left.set(xlabel=names[1], ylabel=names[0])  # the height is the colour, which the bar on the right explains
+    small = min(10.0, 340 / max(len(name) for name in names))  # slanted, a long name would leave the picture
+    left.set_xlabel(names[1], fontsize=small)
+    left.set_ylabel(names[0], fontsize=small)  # the height is the colour, which the bar on the right explains
     left.locator_params(nbins=5)
     left.view_init(elev=38, azim=-115)
     right = figure.add_subplot(1, 2, 2)
