@@ -75,6 +75,10 @@ def mean_and_deviation(values: Sequence[float]) -> str:
     return f"**{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}**"
 
 
+def in_columns(scores: Sequence[float]) -> str:
+    return " | ".join(f"{score:.2f}" for score in scores)
+
+
 def data(name: str) -> Path:
     folder = Path(os.environ.get("TIMELOOM_DATA", ROOT.parent / "shared" / "data")) / name
     if not folder.exists():

@@ -10,13 +10,14 @@ from timeloom.data import Sentence
 from timeloom.train import Watch
 
 PLAIN: dict[str, Any] = {
+    "members": 1,
     "dropout": 0.0,
     "word_dropout": 0.0,
     "output": "softmax",
     "characters": "none",
     "capitalisation": False,
 }
-"""Options of a tagger that sees words and nothing else, and drops none of them."""
+"""Options of a tagger of one member that sees words and nothing else, and drops none of them."""
 
 TWENTY = [
     ("fly from Oslo to Rome", "O O B-from O B-to"),

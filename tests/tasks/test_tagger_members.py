@@ -20,7 +20,7 @@ from timeloom.tasks.tagging import Tagger, TaggerOptions
 from timeloom.tasks.tagging.data import collect_vocabulary
 from timeloom.tasks.tagging.member import Member
 
-SMALL = TaggerOptions(hidden_size=7, embedding_size=6, members=2, **PLAIN)
+SMALL = TaggerOptions(hidden_size=7, embedding_size=6, **{**PLAIN, "members": 2})
 LABELLED = [replace(s, label="leave" if "B-from" in (s.tags or ()) else "stay") for s in sentences()]
 
 
