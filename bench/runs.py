@@ -18,7 +18,11 @@ from typing import Any
 import torch
 from page import ROOT
 
+from timeloom.cli.parser import parse
+from timeloom.cli.train import parser_of
 from timeloom.core import RunError, UsageError
+from timeloom.tasks.folder import run_options
+from timeloom.tasks.runs import RUN, recall_run
 
 RUNS = ROOT / "results"
 SIDE_BY_SIDE = 2  # each with one thread: small batches gain little from a second
@@ -50,13 +54,18 @@ def trained(runs: dict[str, list[str]], task: str = "tag", at_a_time: int = SIDE
 def train(name: str, task: str, words: list[str], threads: dict[str, str]) -> Done:
     out = RUNS / name
     out.parent.mkdir(parents=True, exist_ok=True)
-    # --resume sees to it that a run of other options or other data is not taken for this one.
+    workshop = out.with_name(out.name + ".training")
+    options = parse(parser_of(task), [f"--out={out}", *words])
+    for option, value in run_options(recall_run(workshop / RUN) or {}).items():
+        if getattr(options, option, value) != value:  # --resume would take it from there
+            wanted = getattr(options, option)
+            raise RunError(f"{out} had {option} {value}, now {wanted} is wanted; remove it and {workshop.name}")
     command = [sys.executable, "-m", "timeloom", "train", task, "--resume", "--quiet", f"--out={out}", *words]
     ended = subprocess.run(command, env={**os.environ, **threads}, capture_output=True, text=True)
     if ended.returncode:
         raise RunError(f"{name}: {ended.stderr.strip()}\n  the command: {' '.join(command)}")
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
-    with (out.with_name(out.name + ".training") / "log.csv").open() as file:
+    with (workshop / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     minutes = sum(float(row["seconds"]) for row in rows) / 60
     print(f"{name}: {minutes:.1f} minutes", file=sys.stderr, flush=True)

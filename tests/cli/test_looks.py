@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from tests.corpora import write_conll
-from timeloom.cli import look_gradients
+from timeloom.cli import look_gradients, look_training
 from timeloom.cli.main import main
 from timeloom.core import DataError, UsageError
 from timeloom.layers import gradient_flow
-from timeloom.tasks import load
+from timeloom.tasks import Tagger, load, load_as
 from timeloom.tasks.folder import read_config
 from timeloom.tasks.inside import layers_of, loss_over_file
 from timeloom.tasks.load import untrained
@@ -36,6 +37,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "reviews.txt").write_text(REVIEWS)
     assert main(["train", "language", f"--train={folder / 'text.txt'}", f"--out={folder / 'language'}", *QUICK]) == 0
     assert main(["train", "classify", f"--train={folder / 'reviews.txt'}", f"--out={folder / 'classify'}", *QUICK]) == 0
+    corpus = write_conll(folder / "tagged.conll")
+    assert main(["train", "tag", f"--train={corpus}", f"--out={folder / 'tag'}", *QUICK]) == 0
     return folder
 
 
@@ -60,13 +63,20 @@ def test_the_surface_of_a_model(models: Path, tmp_path: Path, how: list[str]) ->
     drawn(tmp_path / "s.png")
 
 
-def test_the_surface_of_a_tagger_by_the_names_that_the_help_gives(tmp_path: Path) -> None:
-    corpus, model = write_conll(tmp_path / "t.conll"), tmp_path / "m"
-    assert main(["train", "tag", f"--train={corpus}", f"--out={model}", *QUICK]) == 0
+def test_the_surface_of_a_tagger_by_the_names_that_the_help_gives(models: Path) -> None:
     weights = "['members.0.output.bias[0]', 'members.0.encoder.cells.0.recurrent.weight[0,0]']"
-    given = [f"--model={model}", f"--file={corpus}", "--points=3", "--steps=2", f"--weights={weights}"]
-    assert main(["look", "surface", *given, f"--out={tmp_path / 's.png'}"]) == 0
-    drawn(tmp_path / "s.png")
+    given = [f"--model={models / 'tag'}", f"--file={models / 'tagged.conll'}", "--points=3", f"--weights={weights}"]
+    figure, _ = look_training.surface([*given, "--steps=2"])
+    figure.draw_without_rendering()
+    names = [axis.label for axes in figure.axes[:2] for axis in (axes.xaxis, axes.yaxis)]
+    assert {name.get_text() for name in names} == {
+        "change of members.0.output.bias[0]",
+        "change of members.0.encoder.cells.0.recurrent.weight[0,0]",
+    }
+    for name in names:
+        extent = name.get_window_extent()
+        assert figure.bbox.contains(*extent.min), name
+        assert figure.bbox.contains(*extent.max), name
 
 
 def test_gradients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +86,9 @@ def test_gradients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn(tmp_path / "g.png")
 
 
-@pytest.mark.parametrize(("task", "file"), [("language", "text.txt"), ("classify", "reviews.txt")])
+@pytest.mark.parametrize(
+    ("task", "file"), [("language", "text.txt"), ("classify", "reviews.txt"), ("tag", "tagged.conll")]
+)
 def test_gradients_of_a_model(
     models: Path, tmp_path: Path, task: str, file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,7 +117,7 @@ def test_of_examples_the_longest_and_those_with_known_labels_are_looked_at(model
 
 def test_of_several_models_the_one_that_a_file_does_not_fit_is_named(models: Path, tmp_path: Path) -> None:
     paths = f"{models / 'language'},{models / 'classify'}"
-    with pytest.raises(UsageError, match=rf"{models / 'classify'} cannot take its loss over .*text\.txt"):
+    with pytest.raises(UsageError, match=rf"the loss of {models / 'classify'}: .*text\.txt: has no example"):
         look_gradients.gradients([f"--models={paths}", f"--file={models / 'text.txt'}"])
 
 
@@ -124,6 +136,25 @@ def test_a_model_begins_anew_with_what_was_counted_and_other_weights(models: Pat
     trained, fresh = load(tmp_path / "m").state_dict(), untrained(tmp_path / "m").state_dict()
     assert (fresh["mean"] == 7).all()
     assert not torch.equal(trained["output.weight"], fresh["output.weight"])
+
+
+def test_of_a_tagger_the_first_member_is_drawn_as_if_it_were_alone(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flows: dict[str, Any] = {}
+    monkeypatch.setattr(look_gradients, "gradient_flow_figure", lambda found, *_: flows.update(found) or Figure())
+    look_gradients.gradients([f"--models={models / 'tag'}", f"--file={models / 'tagged.conll'}"])
+    pair = load_as(Tagger, models / "tag")
+    assert len(pair.members) == 2
+    alone = Tagger(**{**pair.config(), "model": replace(pair.options, members=1)})
+    alone.load_state_dict({name: value for name, value in pair.state_dict().items() if "members.1." not in name})
+    loss = loss_over_file(alone, read_config(models / "tag"), models / "tagged.conll", 100, longest=True)
+    for way, flow in zip(("forwards", "backwards"), gradient_flow(alone.encoder, loss), strict=True):
+        np.testing.assert_allclose(flows[f"tag, first member, {way}"][1], flow["h"], rtol=1e-4)
+        np.testing.assert_allclose(flows[f"tag, first member, {way}, c"][1], flow["c"], rtol=1e-4)
+    figure, _ = look_training.gates([str(models / "tag"), "fly to Oslo"])
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    assert any("tag: the first member's first layer, LSTMCell, reading forwards" in title for title in titles), titles
 
 
 @pytest.mark.parametrize("task", ["language", "classify"])

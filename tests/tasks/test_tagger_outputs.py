@@ -35,16 +35,18 @@ def test_costs_of_types() -> None:
         replace(SMALL, output="crf", cost_missed=2.0)
 
 
+@pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("output", ["softmax", "crf", "svm"])
-def test_confidences_and_paths_are_those_of_enumeration(output) -> None:
+def test_confidences_and_paths_are_those_of_enumeration(output, members: int) -> None:
     torch.manual_seed(1)
     vocabulary = {"words": ["<pad>", UNKNOWN], "tags": ["B-x", "I-x", "O"], "characters": ["<pad>", UNKNOWN]}
-    tagger = Tagger(replace(SMALL, output=output), vocabulary).double().eval()
+    tagger = Tagger(replace(SMALL, output=output, members=members), vocabulary).double().eval()
     for parameter in tagger.parameters():
         torch.nn.init.normal_(parameter)
     tokens = ["a", "b", "c"]
     batch = tagger.encode([tokens])
-    chain = tagger.chain(tagger(batch).detach(), batch)
+    means = torch.stack([scores.tags.detach() for scores in tagger.read(batch)]).mean(0)
+    chain = tagger.chain(means, batch)
     every = torch.tensor(list(itertools.product(range(3), repeat=3)))
     chances = chain.score(every[:, None])[:, 0].softmax(0).detach()
     (tagged,) = tagger.analyse([tokens], confidences=True, paths=27)
@@ -79,19 +81,20 @@ def test_a_model_with_damaged_weights_names_the_sentence() -> None:
     with pytest.raises(ModelError, match="scores of the sentence 'to Oslo' are not numbers"):
         tagger.tag([["to", "Rome"], ["to", "Oslo"], ["on", "and", "on"]])
     assert tagger.training
-    labelled = Tagger(SMALL, {**vocabulary, "labels": ["a", "b"]})
+    labelled = Tagger(replace(SMALL, members=2), {**vocabulary, "labels": ["a", "b"]})
     with torch.no_grad():
-        dict(labelled.named_parameters())["members.0.label_output.weight"][1] = torch.nan
+        dict(labelled.named_parameters())["members.1.label_output.weight"][1] = torch.nan
     with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
         labelled.tag([["to", "Rome"]])
 
 
+@pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("output", ["softmax", "crf", "svm"])
-def test_a_training_that_blew_up_has_a_loss_that_says_so(tmp_path: Path, output, monkeypatch) -> None:
+def test_a_training_that_blew_up_has_a_loss_that_says_so(tmp_path: Path, output, members: int, monkeypatch) -> None:
     """Not an error of the chain's: the training loop knows epoch and step, and what to do."""
     forward = WordVectors.forward
     monkeypatch.setattr(WordVectors, "forward", lambda vectors, batch: forward(vectors, batch) * torch.nan)
     path = str(write_conll(tmp_path / "t.conll"))
     data = TaggingData(path, valid=path)
     with pytest.raises(RunError, match="the loss became nan in epoch 1, step 1"):
-        train_tagger(data, replace(SMALL, output=output), TrainingOptions(), tmp_path / "m")
+        train_tagger(data, replace(SMALL, output=output, members=members), TrainingOptions(), tmp_path / "m")

@@ -20,8 +20,8 @@ from timeloom.pictures import gradient_flow_figure
 from timeloom.tasks import load
 from timeloom.tasks.adding import Adder, AddingOptions, adding_batch, learn_adding, make_adder
 from timeloom.tasks.folder import read_config
-from timeloom.tasks.inside import layers_of, loss_over_file
-from timeloom.tasks.load import untrained
+from timeloom.tasks.inside import layers_of, loss_over_file, members_of
+from timeloom.tasks.load import Model, untrained
 
 GRADIENTS = "how much of the gradient reaches each step, for several cells or models, before and after training"
 CELLS = "elman,irnn,gru,lstm,lstm1997"
@@ -96,15 +96,20 @@ def of_models(options: Namespace) -> Figure:
             try:
                 loss = loss_over_file(model, config, options.file, options.count, longest=True)
             except (DataError, UsageError) as error:
-                raise UsageError(f"{path} cannot take its loss over {options.file}: {error}") from error
-            found.append(gradient_flow(layer, loss))
+                raise UsageError(f"the loss of {path}: {error}") from error
+            found.append(gradient_flow(layer, own_loss(model, loss)))
             losses.append(loss().item())
-        called = path if alike else Path(path).name
+        called = (path if alike else Path(path).name) + ", first member" * (members_of(model) > 1)
         for number, (before, after) in enumerate(zip(*found, strict=True)):
             flows |= lines_of(called + place_of(layer, number), before, after)
         eigenvalues[called + place_of(layer, 0)] = eigenvalues_of(layer, loss)
         print(f"{path}: loss {losses[0]:.4g} with fresh weights, {losses[1]:.4g} trained", file=sys.stderr)
     return gradient_flow_figure(flows, eigenvalues, f"{Path(options.file).name}: one long example")
+
+
+def own_loss(model: Model, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """As the loss of the one member that is looked into would be: the model has the mean of all."""
+    return lambda: members_of(model) * loss()
 
 
 def names_in(text: str, what: str) -> list[str]:

@@ -17,10 +17,10 @@ from timeloom.cli.parser import make_parser, parse
 from timeloom.core import UsageError, check_seed
 from timeloom.layers import gates_over_time, saturated
 from timeloom.pictures import error_surface, gates_figure
-from timeloom.tasks import Tagger, load
+from timeloom.tasks import load
 from timeloom.tasks.cliff import Cliff
 from timeloom.tasks.folder import read_config
-from timeloom.tasks.inside import layers_of, loss_over_file, steps_of_text
+from timeloom.tasks.inside import layers_of, loss_over_file, members_of, steps_of_text
 from timeloom.train.surface import Path as Descent
 from timeloom.train.surface import Plane, along_weights, at_random, of_most_curvature
 
@@ -150,6 +150,6 @@ def gates(argv: Sequence[str]) -> tuple[Figure, Path]:
         print(f"{name}: {100 * share:.0f} % saturated", file=sys.stderr)
     values = {name: value.numpy() for name, value in found.items()}
     way = ("forwards", "backwards")[options.backward]
-    member = "the first member's" if isinstance(model, Tagger) and len(model.members) > 1 else "the"
+    member = "the first member's" if members_of(model) > 1 else "the"
     title = f"{Path(options.model).name}: {member} first layer, {type(layers.cells[0]).__name__}, reading {way}"
     return gates_figure(words, values, shares, title, options.units), Path(options.out)

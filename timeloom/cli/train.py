@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentParser
+
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
 from timeloom.data import TextOptions, WindowOptions
@@ -44,7 +46,9 @@ def run(argv: Sequence[str]) -> int:
     return train(argv[0], TASKS[argv[0]], argv[1:])
 
 
-def train(name: str, task: Task, argv: Sequence[str]) -> int:
+def parser_of(name: str) -> ArgumentParser:
+    """The options of a task, with its defaults."""
+    task = TASKS[name]
     parser = make_parser(f"train {name}", f"Train a model: {task.what}.")
     add_config(parser)
     parser.add_argument("--out", type=str, required=True, help="Folder the model is saved as.")
@@ -63,6 +67,11 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
         parser.add_class_arguments(kind, nested_key=None)
     for own in task.defaults:
         parser.set_defaults(asdict(own))
+    return parser
+
+
+def train(name: str, task: Task, argv: Sequence[str]) -> int:
+    parser = parser_of(name)
     if "--resume" in argv:
         begun = options_of_earlier_start(name, argv, {action.dest for action in parser._actions})
         if not begun and not any(word.startswith(("--train", "--config")) for word in argv):

@@ -32,9 +32,10 @@ def error_surface(
     left = figure.add_subplot(1, 2, 1, projection="3d")
     assert isinstance(left, Axes3D)
     left.plot_surface(across, along, shown, cmap="viridis", rcount=len(a), ccount=len(b), linewidth=0)
-    small = min(10.0, 340 / max(len(name) for name in names))  # slanted, a long name would leave the picture
-    left.set_xlabel(names[1], fontsize=small)
-    left.set_ylabel(names[0], fontsize=small)  # the height is the colour, which the bar on the right explains
+    longest = max(len(name) for name in names)
+    small, smaller = min(10.0, 500 / longest), min(10.0, 300 / longest)  # a long name would leave the picture
+    left.set_xlabel(names[1], fontsize=smaller)
+    left.set_ylabel(names[0], fontsize=smaller)  # the height is the colour, which the bar on the right explains
     left.locator_params(nbins=5)
     left.view_init(elev=38, azim=-115)
     right = figure.add_subplot(1, 2, 2)
@@ -68,7 +69,9 @@ def error_surface(
             )
     if model is not None:
         right.plot(model[1], model[0], "x", color="white", markersize=9, markeredgewidth=2.5, label="the model")
-    right.set(xlabel=names[1], ylabel=names[0], xlim=(b[0], b[-1]), ylim=(a[0], a[-1]))
+    right.set_xlabel(names[1], fontsize=small)
+    right.set_ylabel(names[0], fontsize=small)
+    right.set(xlim=(b[0], b[-1]), ylim=(a[0], a[-1]))
     if paths:
         right.legend(loc="lower left", fontsize="small", facecolor="0.85")
     return figure

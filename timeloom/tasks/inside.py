@@ -30,6 +30,11 @@ def layers_of(model: Model) -> Recurrent:
     return layers
 
 
+def members_of(model: Model) -> int:
+    """Of how many encoders `layers_of` gives the first: those whose losses have a mean that is the model's."""
+    return len(model.members) if isinstance(model, Tagger) else 1
+
+
 @torch.no_grad()
 def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
     """The steps that a model makes of a text, in words, and what its first layer reads of each: (T, I)."""
