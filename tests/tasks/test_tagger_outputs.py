@@ -81,11 +81,12 @@ def test_a_model_with_damaged_weights_names_the_sentence() -> None:
     with pytest.raises(ModelError, match="scores of the sentence 'to Oslo' are not numbers"):
         tagger.tag([["to", "Rome"], ["to", "Oslo"], ["on", "and", "on"]])
     assert tagger.training
-    labelled = Tagger(replace(SMALL, members=2), {**vocabulary, "labels": ["a", "b"]})
-    with torch.no_grad():
-        dict(labelled.named_parameters())["members.1.label_output.weight"][1] = torch.nan
-    with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
-        labelled.tag([["to", "Rome"]])
+    for damaged in ("output", "label_output"):
+        labelled = Tagger(replace(SMALL, members=2), {**vocabulary, "labels": ["a", "b"]})
+        with torch.no_grad():
+            dict(labelled.named_parameters())[f"members.1.{damaged}.weight"][1] = torch.nan
+        with pytest.raises(ModelError, match="scores of the sentence 'to Rome' are not numbers"):
+            labelled.tag([["to", "Rome"]])
 
 
 @pytest.mark.parametrize("members", [1, 2])
