@@ -290,6 +290,19 @@ def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
         trained(tmp_path, run="other", resume=True)
 
 
+def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path) -> None:
+    class Renamed(Line):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix = self.map
+
+    trained(tmp_path)
+    kept = (tmp_path / "last.ckpt").read_bytes()
+    with pytest.raises(ModelError, match=r"last.ckpt holds other weights than this model's.*\n.*--overwrite"):
+        fit(Renamed(), LineProblem(), OPTIONS, tmp_path, resume=True)
+    assert (tmp_path / "last.ckpt").read_bytes() == kept
+
+
 def test_sigterm_saves_too(tmp_path: Path) -> None:
     class Terminated(Watch):
         def stepped(self, epoch: int, loss: float) -> None:

@@ -147,8 +147,14 @@ class Fit:
         self.progress, saved = load_checkpoint(self.folder / LAST)
         if saved["run"] != self.run:
             raise ModelError(f"{self.folder / LAST} is a checkpoint of another run; start anew with --overwrite")
-        self.plain_model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        try:
+            self.plain_model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+        except (RuntimeError, ValueError) as error:  # weights of other names or shapes
+            raise ModelError(
+                f"{self.folder / LAST} holds other weights than this model's: another version of Timeloom wrote it.\n"
+                "  Go on with that version, or start anew with --overwrite."
+            ) from error
         self.best = saved["best"]
         self.problem.carry_on(saved["carried"])
         self.write_log()  # a kill may have come between the checkpoint and the log
