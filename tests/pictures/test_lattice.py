@@ -17,6 +17,7 @@ def test_the_lattice_shows_scores_steps_and_the_best_path() -> None:
     above, below, *_ = tag_lattice(["to", "Rome"], LABELS, EMISSIONS, MARGINALS, PAIRS, [2, 0], most=3).axes
     assert [label.get_text() for label in below.get_yticklabels()] == ["B-to", "I-to", "O"]
     assert [label.get_text() for label in below.get_xticklabels()] == ["to", "Rome"]
+    assert above.get_title() == "scores of each word by itself\n(the 3 likeliest of 4 tags)"
     shown = above.images[0].get_array()
     assert shown is not None
     assert shown.tolist() == EMISSIONS[:, :3].T.tolist()

@@ -43,6 +43,16 @@ def test_gradients_and_eigenvalues_in_the_colour_of_their_cell() -> None:
     assert right.lines[1].get_color() == left.lines[1].get_color()
 
 
+def test_names_of_eigenvalues_stay_in_the_picture() -> None:
+    names = [f"a-model-of-a-long-name-{number}, first member, forwards" for number in range(3)]
+    flows = {name: (np.ones(2), None) for name in names}
+    figure = gradient_flow_figure(flows, dict.fromkeys(names, np.array([0.5 + 0.5j])), "t")
+    figure.draw_without_rendering()
+    extent = figure.axes[1].title.get_window_extent()
+    assert figure.bbox.contains(*extent.min)
+    assert figure.bbox.contains(*extent.max)
+
+
 def test_a_row_for_each_gate_with_its_share() -> None:
     gates = {"sigmoid(f)": np.random.default_rng(0).random((4, 30)), "tanh(g)": -np.ones((4, 30))}
     figure = gates_figure(["a", "b", "c", "d"], gates, {"sigmoid(f)": 0.25, "tanh(g)": 1.0}, "LSTM", most=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -41,7 +42,8 @@ def gradient_flow_figure(flows: Flows, eigenvalues: Mapping[str, np.ndarray], ti
             right.plot(np.real(values), np.imag(values), ".", color=f"C{number}", markersize=4, label=name)
     right.set_aspect("equal")
     whose = "after training" if dashed_and_solid(flows) else "untrained"
-    what = f"eigenvalues of ∂state'/∂state, {whose}:\n{', '.join(eigenvalues)}, the step in the middle"
+    names = textwrap.fill(f"{', '.join(eigenvalues)}, the step in the middle", 60)
+    what = f"eigenvalues of ∂state'/∂state, {whose}:\n{names}"
     right.set(xlabel="real part", ylabel="imaginary part", title=what)
     right.title.set_fontsize("small")
     right.grid(alpha=0.3)

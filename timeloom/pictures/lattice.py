@@ -44,7 +44,8 @@ def tag_lattice(
     scores = emissions[:, shown].T  # (rows, T)
     reach = float(np.abs(scores[np.isfinite(scores)]).max(initial=1e-6))
     image = above.imshow(scores, cmap="RdBu_r", vmin=-reach, vmax=reach, aspect="auto")
-    above.set_title("scores of each word by itself", fontsize="medium")
+    left_out = f"\n(the {len(shown)} likeliest of {len(labels)} tags)" if len(shown) < len(labels) else ""
+    above.set_title(f"scores of each word by itself{left_out}", fontsize="medium")
     figure.colorbar(image, ax=above, fraction=0.03, pad=0.01)
 
     below.set_title(

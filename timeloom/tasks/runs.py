@@ -74,7 +74,8 @@ def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
             if not may_become(name, began_with.get(name), value, began_with):
                 raise UsageError(
                     f"cannot resume {path.parent} with another {name}: "
-                    f"it began with {began_with[name]}, now came {value}"
+                    f"it began with {began_with[name]}, now came {value}.\n"
+                    f"  Leave --{name} out, or start anew with --overwrite."
                 )
     write_whole(path, json.dumps(run, indent=2).encode())
     lasting = {name: value for name, value in run_options(run).items() if name not in FREE | {"epochs", "patience"}}
