@@ -48,7 +48,7 @@ def rare() -> str:
             f"ATIS without its test part. A set of slots is rare where at most {SEEN} sentences have it. Held out are "
             f"all sentences of half of the rare sets, then of the other half ({sizes} sentences); the others are "
             "learned. The last epoch counts. The last column is the score by which `timeloom train tag` chooses "
-            "epochs, and by which the default was chosen; seeds differ by more than its rows do "
+            "epochs, and by which the default was chosen; two seeds of one row may differ by more than rows do "
             "([decision 0009](docs/decisions/0009-the-taggers-defaults.md)).",
             "",
             "| options | slot F1 of halves, by seed | intents as strings | mean F1 | mean intents | of both |",
