@@ -130,16 +130,6 @@ def test_wide_cells_in_both_precisions(entry: Entry) -> None:
         assert_same_both_ways(cell.to(dtype), torch.randn(20, 13, 5, dtype=dtype), [20, 3, 0, 7] + [11] * 9)
 
 
-def test_the_same_bits_every_time_and_in_any_company() -> None:
-    torch.manual_seed(0)
-    cell, x = LSTMCell(4, 33), torch.randn(9, 14, 4)
-    whole, again = scan(cell, x)[0], scan(cell, x)[0]
-    assert torch.equal(whole, again)
-    assert torch.equal(scan(cell, x[:, 3:4])[0], whole[:, 3:4])
-    ragged = scan(cell, x, lengths=[9, 2, 0, 5] + [7] * 10)[0]
-    assert torch.equal(ragged[:5, 3:4], whole[:5, 3:4])
-
-
 def test_inference_threads_and_compile() -> None:
     layer, x = Recurrent(GRUCell(4, 8), batch_first=False), torch.randn(6, 3, 4)
     wanted = layer(x)[0].detach()

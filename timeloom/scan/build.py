@@ -18,7 +18,7 @@ import torch
 from timeloom.core.files import reason
 from timeloom.core.warn import warn_caller
 
-FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
+FLAGS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
 SEAL = b"timeloom"
 HERE = Path(__file__).parent / "render"
 LOADED_IN = os.getpid()
@@ -60,15 +60,15 @@ def cache_folder() -> Path:
 def build(text: str) -> ctypes.CDLL:
     """The text as a loaded library, from the cache where it is there. Raises CannotBuild.
 
-    $CXX names a compiler, $TIMELOOM_CXXFLAGS flags to add, such as -march=x86-64-v3 or -fsanitize=address.
+    $CXX names a compiler, $TIMELOOM_MARCH an instruction set in the place of this processor's (x86-64-v3 for AVX2,
+    x86-64 for SSE2), $TIMELOOM_CXXFLAGS flags to add, such as -fsanitize=address.
     """
     tool = compiler()
     if tool is None:
         raise CannotBuild("no C++ compiler is installed (c++, g++ or clang++)")
     warn_if_narrow()
     version = compiler_version(tool)
-    native = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ("-mcpu=native",)
-    flags = (*FLAGS, *native, *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
+    flags = (*FLAGS, instruction_set(), *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
     key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
     folder = cache_folder()
     try:
@@ -83,6 +83,12 @@ def build(text: str) -> ctypes.CDLL:
         return loaded_from(Path(own_folder().name) / f"{key}.so", text, tool, flags)
     except OSError as error:
         raise CannotBuild(f"there is no folder to build a kernel in ({reason(error)})") from error
+
+
+def instruction_set() -> str:
+    """The flag for what the code may use: all that this processor has, or what $TIMELOOM_MARCH names."""
+    chosen = os.environ.get("TIMELOOM_MARCH") or "native"
+    return f"-march={chosen}" if platform.machine() in ("x86_64", "AMD64") else f"-mcpu={chosen}"
 
 
 @cache

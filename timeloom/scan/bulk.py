@@ -75,6 +75,7 @@ def empty(sizes: tuple[int, int], like: Tensor) -> Tensor:
 
 def multiply(left: Tensor, right: Tensor, once: bool = False) -> Tensor:
     """left (M, K) · right (K, N), both of any strides, by the same block product as the loops'."""
+    left = left.contiguous() if once else left
     M, K = left.shape
     N = right.shape[1]
     out = empty((M, N), left)

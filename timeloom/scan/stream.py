@@ -15,14 +15,11 @@ from timeloom.scan.fused import Batch, Fused
 from timeloom.scan.rows import Rows
 from timeloom.scan.watch import Watch
 
-FEW = 8  # rows for which packing the weights would cost more than it saves, as they are used but once
-
 
 def step_fused(fused: Fused, watch: Watch, cell: Cell, x: Tensor, state: Any) -> tuple[Tensor, Any]:
     """One step by the kernel: x (B, I) → y (B, O) and the next State."""
     rows = Rows(1, len(x), 1, len(x))
-    once = len(x) <= FEW
-    y, last, _ = fused.forward(x[None], state, watch.tensors, rows, reverse=False, keep=False, once=once)
+    y, last, _ = fused.forward(x[None], state, watch.tensors, rows, reverse=False, keep=False, once=True)
     return y[0], cell.State(*last)
 
 
@@ -54,7 +51,7 @@ class Stream:
         strides = [stride for matrix in matrices for stride in matrix.stride()]
         self.strides = (ctypes.c_int64 * max(1, len(strides)))(*strides)
         self.first = first
-        self.batch = ctypes.byref(Batch(1, B, None, None, None, False, B <= FEW))
+        self.batch = ctypes.byref(Batch(1, B, None, None, None, False, True))
 
     @staticmethod
     def can(fused: Fused, watch: Watch) -> bool:

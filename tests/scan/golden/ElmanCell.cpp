@@ -56,19 +56,18 @@ SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* st
     using namespace infer;
     const teamwork how = share_work(*b, threads, 1260);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 20 + ahead * 20 + (b->once ? 0 : packed_size(20, 20)) + (b->once ? 0 : packed_size(20, 3)) + 4 * lanes);
+    room own(b->B * 20 + ahead * 20 + (packs(*b, strides[0]) ? packed_size(20, 20) : 0) + (packs(*b, strides[2]) ? packed_size(20, 3) : 0) + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
         static_cast<real*>(p[2]),
         static_cast<real*>(p[3]),
-        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, b->once ? nullptr : own.take(packed_size(20, 20))},
-        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 20, 3, b->once ? nullptr : own.take(packed_size(20, 3))},
+        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, packs(*b, strides[0]) ? own.take(packed_size(20, 20)) : nullptr},
+        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 20, 3, packs(*b, strides[2]) ? own.take(packed_size(20, 3)) : nullptr},
         own.take(b->B * 20),
         own.take(ahead * 20),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_transposed_.pack(thread, threads);
         m.input_weight_transposed_.pack(thread, threads);
     };
@@ -144,19 +143,18 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
     using namespace train;
     const teamwork how = share_work(*b, threads, 1260);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 20 + ahead * 20 + (b->once ? 0 : packed_size(20, 20)) + (b->once ? 0 : packed_size(20, 3)) + 4 * lanes);
+    room own(b->B * 20 + ahead * 20 + (packs(*b, strides[0]) ? packed_size(20, 20) : 0) + (packs(*b, strides[2]) ? packed_size(20, 3) : 0) + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
         static_cast<real*>(p[2]),
         static_cast<real*>(p[3]),
-        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, b->once ? nullptr : own.take(packed_size(20, 20))},
-        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 20, 3, b->once ? nullptr : own.take(packed_size(20, 3))},
+        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, packs(*b, strides[0]) ? own.take(packed_size(20, 20)) : nullptr},
+        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 20, 3, packs(*b, strides[2]) ? own.take(packed_size(20, 3)) : nullptr},
         own.take(b->B * 20),
         own.take(ahead * 20),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_transposed_.pack(thread, threads);
         m.input_weight_transposed_.pack(thread, threads);
     };
@@ -233,18 +231,17 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     using namespace back;
     const teamwork how = share_work(*b, threads, 1200);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 40 + (b->once ? 0 : packed_size(20, 20)) + threads * 64 + 4 * lanes);
+    room own(b->B * 40 + (packs(*b, strides[0]) ? packed_size(20, 20) : 0) + threads * 64 + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
         static_cast<real*>(p[2]),
         static_cast<real*>(p[3]),
-        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, b->once ? nullptr : own.take(packed_size(20, 20))},
+        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 20, 20, packs(*b, strides[0]) ? own.take(packed_size(20, 20)) : nullptr},
         {own.take(b->B * 20), own.take(b->B * 20)},
         own.take(threads * 64),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_.pack(thread, threads);
     };
     const auto begin = [&](range mine) {

@@ -79,19 +79,18 @@ SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* st
     using namespace infer;
     const teamwork how = share_work(*b, threads, 5556);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 60 + ahead * 60 + (b->once ? 0 : packed_size(60, 20)) + (b->once ? 0 : packed_size(60, 3)) + 4 * lanes);
+    room own(b->B * 60 + ahead * 60 + (packs(*b, strides[0]) ? packed_size(60, 20) : 0) + (packs(*b, strides[2]) ? packed_size(60, 3) : 0) + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
         static_cast<real*>(p[2]),
         static_cast<real*>(p[3]),
-        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 60, 20, b->once ? nullptr : own.take(packed_size(60, 20))},
-        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 60, 3, b->once ? nullptr : own.take(packed_size(60, 3))},
+        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 60, 20, packs(*b, strides[0]) ? own.take(packed_size(60, 20)) : nullptr},
+        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 60, 3, packs(*b, strides[2]) ? own.take(packed_size(60, 3)) : nullptr},
         own.take(b->B * 60),
         own.take(ahead * 60),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_transposed_.pack(thread, threads);
         m.input_weight_transposed_.pack(thread, threads);
     };
@@ -202,7 +201,7 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
     using namespace train;
     const teamwork how = share_work(*b, threads, 5556);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 60 + ahead * 60 + (b->once ? 0 : packed_size(60, 20)) + (b->once ? 0 : packed_size(60, 3)) + 4 * lanes);
+    room own(b->B * 60 + ahead * 60 + (packs(*b, strides[0]) ? packed_size(60, 20) : 0) + (packs(*b, strides[2]) ? packed_size(60, 3) : 0) + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
@@ -212,13 +211,12 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
         static_cast<real*>(p[5]),
         static_cast<real*>(p[6]),
         static_cast<real*>(p[7]),
-        {{static_cast<real*>(p[8]), strides[1], strides[0]}, 60, 20, b->once ? nullptr : own.take(packed_size(60, 20))},
-        {{static_cast<real*>(p[9]), strides[3], strides[2]}, 60, 3, b->once ? nullptr : own.take(packed_size(60, 3))},
+        {{static_cast<real*>(p[8]), strides[1], strides[0]}, 60, 20, packs(*b, strides[0]) ? own.take(packed_size(60, 20)) : nullptr},
+        {{static_cast<real*>(p[9]), strides[3], strides[2]}, 60, 3, packs(*b, strides[2]) ? own.take(packed_size(60, 3)) : nullptr},
         own.take(b->B * 60),
         own.take(ahead * 60),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_transposed_.pack(thread, threads);
         m.input_weight_transposed_.pack(thread, threads);
     };
@@ -365,7 +363,7 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     using namespace back;
     const teamwork how = share_work(*b, threads, 5360);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 80 + (b->once ? 0 : packed_size(20, 60)) + threads * 256 + 6 * lanes);
+    room own(b->B * 80 + (packs(*b, strides[0]) ? packed_size(20, 60) : 0) + threads * 256 + 6 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
@@ -377,14 +375,13 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
         static_cast<real*>(p[7]),
         static_cast<real*>(p[8]),
         static_cast<real*>(p[9]),
-        {{static_cast<real*>(p[10]), strides[1], strides[0]}, 20, 60, b->once ? nullptr : own.take(packed_size(20, 60))},
+        {{static_cast<real*>(p[10]), strides[1], strides[0]}, 20, 60, packs(*b, strides[0]) ? own.take(packed_size(20, 60)) : nullptr},
         own.take(b->B * 20),
         own.take(b->B * 20),
         {own.take(b->B * 20), own.take(b->B * 20)},
         own.take(threads * 256),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_.pack(thread, threads);
     };
     const auto begin = [&](range mine) {

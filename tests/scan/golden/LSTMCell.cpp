@@ -90,20 +90,19 @@ SCAN_ENTRY int infer_loop(const batch* b, void* const* p, const std::int64_t* st
     using namespace infer;
     const teamwork how = share_work(*b, threads, 6488);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 120 + ahead * 80 + (b->once ? 0 : packed_size(80, 20)) + (b->once ? 0 : packed_size(80, 3)) + 6 * lanes);
+    room own(b->B * 120 + ahead * 80 + (packs(*b, strides[0]) ? packed_size(80, 20) : 0) + (packs(*b, strides[2]) ? packed_size(80, 3) : 0) + 6 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
         static_cast<real*>(p[2]),
         static_cast<real*>(p[3]),
-        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 80, 20, b->once ? nullptr : own.take(packed_size(80, 20))},
-        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 80, 3, b->once ? nullptr : own.take(packed_size(80, 3))},
+        {{static_cast<real*>(p[4]), strides[1], strides[0]}, 80, 20, packs(*b, strides[0]) ? own.take(packed_size(80, 20)) : nullptr},
+        {{static_cast<real*>(p[5]), strides[3], strides[2]}, 80, 3, packs(*b, strides[2]) ? own.take(packed_size(80, 3)) : nullptr},
         own.take(b->B * 80),
         own.take(ahead * 80),
         {own.take(b->B * 20), own.take(b->B * 20)},
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_transposed_.pack(thread, threads);
         m.input_weight_transposed_.pack(thread, threads);
     };
@@ -231,7 +230,7 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
     using namespace train;
     const teamwork how = share_work(*b, threads, 6488);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 80 + ahead * 80 + (b->once ? 0 : packed_size(80, 20)) + (b->once ? 0 : packed_size(80, 3)) + 4 * lanes);
+    room own(b->B * 80 + ahead * 80 + (packs(*b, strides[0]) ? packed_size(80, 20) : 0) + (packs(*b, strides[2]) ? packed_size(80, 3) : 0) + 4 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
@@ -243,13 +242,12 @@ SCAN_ENTRY int train_loop(const batch* b, void* const* p, const std::int64_t* st
         static_cast<real*>(p[7]),
         static_cast<real*>(p[8]),
         static_cast<real*>(p[9]),
-        {{static_cast<real*>(p[10]), strides[1], strides[0]}, 80, 20, b->once ? nullptr : own.take(packed_size(80, 20))},
-        {{static_cast<real*>(p[11]), strides[3], strides[2]}, 80, 3, b->once ? nullptr : own.take(packed_size(80, 3))},
+        {{static_cast<real*>(p[10]), strides[1], strides[0]}, 80, 20, packs(*b, strides[0]) ? own.take(packed_size(80, 20)) : nullptr},
+        {{static_cast<real*>(p[11]), strides[3], strides[2]}, 80, 3, packs(*b, strides[2]) ? own.take(packed_size(80, 3)) : nullptr},
         own.take(b->B * 80),
         own.take(ahead * 80),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_transposed_.pack(thread, threads);
         m.input_weight_transposed_.pack(thread, threads);
     };
@@ -379,7 +377,7 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
     using namespace back;
     const teamwork how = share_work(*b, threads, 6080);
     const long ahead = b->B * steps_of_a_block(*b, how);
-    room own(b->B * 80 + (b->once ? 0 : packed_size(20, 80)) + threads * 160 + 6 * lanes);
+    room own(b->B * 80 + (packs(*b, strides[0]) ? packed_size(20, 80) : 0) + threads * 160 + 6 * lanes);
     const memory m{
         static_cast<real*>(p[0]),
         static_cast<real*>(p[1]),
@@ -390,13 +388,12 @@ SCAN_ENTRY int back_loop(const batch* b, void* const* p, const std::int64_t* str
         static_cast<real*>(p[6]),
         static_cast<real*>(p[7]),
         static_cast<real*>(p[8]),
-        {{static_cast<real*>(p[9]), strides[1], strides[0]}, 20, 80, b->once ? nullptr : own.take(packed_size(20, 80))},
+        {{static_cast<real*>(p[9]), strides[1], strides[0]}, 20, 80, packs(*b, strides[0]) ? own.take(packed_size(20, 80)) : nullptr},
         {own.take(b->B * 20), own.take(b->B * 20)},
         {own.take(b->B * 20), own.take(b->B * 20)},
         own.take(threads * 160),
     };
     const auto pack = [&](int thread, int threads) {
-        if (b->once) return;
         m.recurrent_weight_.pack(thread, threads);
     };
     const auto begin = [&](range mine) {

@@ -126,7 +126,7 @@ class Writer:
         given = [f"static_cast<real*>(p[{i}])" for i in range(A + V)]
         given += [
             f"{{{{static_cast<real*>(p[{A + V + i}]), strides[{2 * i + 1}], strides[{2 * i}]}}, {N}, {K}, "
-            f"b->once ? nullptr : own.take(packed_size({N}, {K}))}}"
+            f"packs(*b, strides[{2 * i}]) ? own.take(packed_size({N}, {K})) : nullptr}}"
             for i, (K, N) in enumerate(sizes)
         ]
         given += [f"own.take(b->B * {place.width})" for place in self.schedule.scratch]
@@ -136,7 +136,7 @@ class Writer:
         room = " + ".join(
             [f"b->B * {sum(scratch)}" if scratch else "0"]
             + [f"ahead * {shape(node)[1]}" for node in self.staged]
-            + [f"(b->once ? 0 : packed_size({N}, {K}))" for K, N in sizes]
+            + [f"(packs(*b, strides[{2 * i}]) ? packed_size({N}, {K}) : 0)" for i, (K, N) in enumerate(sizes)]
             + ([f"threads * {2 * self.room}"] if self.totals else [])
             + [f"{len(scratch) + len(self.staged) + len(sizes) + bool(self.totals)} * lanes"]
         )
@@ -153,7 +153,6 @@ class Writer:
             *(f"        {part}," for part in given),
             "    };",
             "    const auto pack = [&](int thread, int threads) {",
-            "        if (b->once) return;",
             *(packs or ["        (void)thread, (void)threads;"]),
             "    };",
             "    const auto begin = [&](range mine) {",

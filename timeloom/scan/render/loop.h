@@ -29,9 +29,9 @@ SCAN_INLINE vec remainder(vec x, vec y) {
     const vec q = floor(x / y);
     const mask simple = (abs(q) < real(1 << 22)) & (abs(y) < real(1e30));  // else its rounding, an infinity or a NaN
     if (across_sum(select(simple, broadcast(1), vec{})) == lanes) {
-        const vec r = x - q * y;
+        const vec r = fma(-q, y, x);
         const vec whole = q - select((r != 0) & ((r < 0) != (y < 0)), broadcast(1), vec{});
-        return x - whole * y;
+        return fma(-whole, y, x);
     }
 #endif
     for (int i = 0; i < lanes; ++i) {
@@ -50,7 +50,7 @@ struct batch {
     const std::int64_t *actives, *starts;  // (T) each; null where every sequence has T steps
     const std::int64_t* order;             // (B) where the caller has each sequence; null: as they lie
     bool reverse;                          // read from the end of each sequence to its beginning
-    bool once;                             // a single step: weights are used as they are, not packed
+    bool once;                             // a single step: weights are used as they are where that serves
 
     long active(long t) const { return actives ? long(actives[t]) : B; }
     long start(long t) const { return starts ? long(starts[t]) : t * B; }
@@ -104,12 +104,20 @@ SCAN_INLINE void by_columns(const portion& mine, long width, Body&& body) {
     by_vectors(some.from * lanes, std::min(width, some.to * lanes), body);
 }
 
+// Whether a factor is packed. For a single step dot products with its rows, where those lie in one piece, need none of
+// it, whatever the batch: they round otherwise than tiles, and a sequence shall not notice its company.
+inline bool packs(const batch& b, long column) {
+    return !(b.once && serves_unpacked(b.B, column));
+}
+
 // A factor of every step, as the caller has it and, once packed, as a product wants it.
 struct weights {
     matrix given;  // (N, K), transposed
     long N, K;
     real* packed;
-    void pack(long thread, long threads) const { scan::pack(given, N, K, packed, part(panels(N), thread, threads)); }
+    void pack(long thread, long threads) const {
+        if (packed) scan::pack(given, N, K, packed, part(panels(N), thread, threads));
+    }
 };
 
 inline void product(long rows, matrix A, const weights& w, real* C, long ldc, const portion& mine) {

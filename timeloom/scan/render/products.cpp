@@ -40,9 +40,10 @@ SCAN_ENTRY int products(const pool* from, int threads, long M, long N, long K, c
     }
 }
 
-// The same for few rows of A and a B that is read once.
+// The same for a single step, which reads B but once.
 SCAN_ENTRY int few_rows(const pool* from, int threads, long M, long N, long K, const real* A, long row, long column,
                         const real* B, long brow, long bcolumn, real* C) {
+    if (!serves_unpacked(M, brow)) return products(from, threads, M, N, K, A, row, column, B, brow, bcolumn, C);
     team(*from, N * K < (1 << 18) ? 1 : threads, [&](int thread, int size) {
         product_unpacked(M, {A, row, column}, {B, bcolumn, brow}, K, N, C, N, part(up(N, lanes), thread, size));
     });

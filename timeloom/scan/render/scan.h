@@ -2,7 +2,9 @@
 //
 // A generated kernel defines REAL (float or double), includes this file, and writes its phases in these words.
 // Everything is plain C++17 on GCC's vector extensions, so one text gives AVX-512, AVX2, SSE and NEON code.
-// Compile with -O3 -march=native -ffp-contract=fast -fno-math-errno, never with -ffast-math: NaN and inf have meaning.
+// Compile with -O3 -march=native -ffp-contract=off -fno-math-errno, never with -ffast-math: NaN and inf have meaning.
+// Where a product and a sum are rounded once, `fma` says so: a compiler that chose by itself would choose otherwise in a
+// tile of one row than in one of six, and a sequence alone would not be the sequence in company.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +24,8 @@
 #endif
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #ifndef REAL
@@ -60,6 +64,32 @@ typedef real loose __attribute__((vector_size(SCAN_BYTES), aligned(sizeof(real))
 struct all {};  // "every lane", where an int would say "the first n lanes"
 
 SCAN_INLINE vec broadcast(real x) { return x - vec{}; }
+
+// a b + c, rounded once on every processor that can, and then everywhere: in vectors, their tails, and single numbers.
+SCAN_INLINE vec fma(vec a, vec b, vec c) {
+#if defined(__AVX512F__)
+    if constexpr (single) return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+    else return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+    if constexpr (single) return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+    else return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+    if constexpr (single) return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+    else return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+SCAN_INLINE vec fma(vec a, real b, vec c) { return fma(a, broadcast(b), c); }
+SCAN_INLINE vec fma(vec a, vec b, real c) { return fma(a, b, broadcast(c)); }
+SCAN_INLINE vec fma(vec a, real b, real c) { return fma(a, broadcast(b), broadcast(c)); }
+SCAN_INLINE real fma(real a, real b, real c) {
+#if defined(__FMA__) || defined(__aarch64__)
+    return single ? real(__builtin_fmaf(float(a), float(b), float(c))) : real(__builtin_fma(a, b, c));
+#else
+    return a * b + c;
+#endif
+}
 SCAN_INLINE vec select(mask where, vec yes, vec no) { return where ? yes : no; }
 SCAN_INLINE vec load(const real* from, all = {}) { return *reinterpret_cast<const loose*>(from); }
 SCAN_INLINE void store(real* to, vec x, all = {}) { *reinterpret_cast<loose*>(to) = x; }
@@ -153,20 +183,20 @@ struct reduced {
 template <int shift>
 SCAN_INLINE reduced reduce(vec x) {
     constexpr float magic = 12582912 + 127 + shift;  // 1.5 * 2^23: a sum's low bits are n + shift, as an exponent
-    const vec shifted = x * 1.44269504088896341f + magic, n = shifted - magic;
-    const vec r = x - n * 0.693359375f - n * -2.12194440e-4f;
-    vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    return {p * (r * r) + r, (vec)((mask)shifted << 23)};
+    const vec shifted = fma(x, 1.44269504088896341f, magic), n = shifted - magic;
+    const vec r = fma(n, 2.12194440e-4f, fma(n, -0.693359375f, x));
+    vec p = fma(r, 1.9875691500e-4f, 1.3981999507e-3f);
+    p = fma(p, r, 8.3334519073e-3f);
+    p = fma(p, r, 4.1665795894e-2f);
+    p = fma(p, r, 1.6666665459e-1f);
+    p = fma(p, r, 5.0000001201e-1f);
+    return {fma(p, r * r, r), (vec)((mask)shifted << 23)};
 }
 
 // exp(x) / 2 for x in [-86, 89], halved so that n = 128 stays finite.
 SCAN_INLINE vec half_exp(vec x) {
     const reduced e = reduce<-1>(x);
-    return e.rest * e.power + e.power;
+    return fma(e.rest, e.power, e.power);
 }
 
 SCAN_INLINE vec exp(vec x) {
@@ -183,7 +213,7 @@ SCAN_INLINE vec sigmoid(vec x) {
 SCAN_INLINE vec tanh(vec x) {
     if constexpr (!single) return each(x, [](real v) { return std::tanh(v); });
     const reduced e = reduce<0>(2 * at_most(abs(x), 10));
-    const vec t = e.rest * e.power + (e.power - 1);
+    const vec t = fma(e.rest, e.power, e.power - 1);
     return (vec)((mask)(t / (t + 2)) | ((mask)x & sign_bit));
 }
 
@@ -194,16 +224,16 @@ SCAN_INLINE vec log(vec x) {
     const mask bits = (mask)scaled - 0x3f3504f3;  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
     const vec n = __builtin_convertvector(bits >> 23, vec) - select(tiny, broadcast(23), vec{});
     const vec m = (vec)((bits & 0x007fffff) + 0x3f3504f3) - 1, square = m * m;
-    vec p = m * 7.0376836292e-2f - 1.1514610310e-1f;
-    p = p * m + 1.1676998740e-1f;
-    p = p * m - 1.2420140846e-1f;
-    p = p * m + 1.4249322787e-1f;
-    p = p * m - 1.6668057665e-1f;
-    p = p * m + 2.0000714765e-1f;
-    p = p * m - 2.4999993993e-1f;
-    p = p * m + 3.3333331174e-1f;
-    vec y = (p * m) * square + n * -2.12194440e-4f;
-    y = (y - square * real(0.5)) + m + n * 0.693359375f;
+    vec p = fma(m, 7.0376836292e-2f, -1.1514610310e-1f);
+    p = fma(p, m, 1.1676998740e-1f);
+    p = fma(p, m, -1.2420140846e-1f);
+    p = fma(p, m, 1.4249322787e-1f);
+    p = fma(p, m, -1.6668057665e-1f);
+    p = fma(p, m, 2.0000714765e-1f);
+    p = fma(p, m, -2.4999993993e-1f);
+    p = fma(p, m, 3.3333331174e-1f);
+    vec y = fma(p * m, square, n * -2.12194440e-4f);
+    y = fma(n, 0.693359375f, fma(square, real(-0.5), y) + m);
     constexpr real infinity = std::numeric_limits<real>::infinity();
     y = select(x == 0, broadcast(-infinity), y);
     y = select(x < 0, broadcast(std::numeric_limits<real>::quiet_NaN()), y);
@@ -319,7 +349,7 @@ template <int R, int V>
         for (int r = 0; r < R; ++r) {
             const vec x = broadcast(A[r][at]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sum[r][v] += x * panel[v];
+            for (int v = 0; v < V; ++v) sum[r][v] = fma(x, panel[v], sum[r][v]);
         }
     }
 #pragma GCC unroll 8
@@ -361,42 +391,65 @@ inline void product(long rows, matrix A, const real* packed, long K, long N, rea
     }
 }
 
-// The same for few rows and a W (N, K) that is used but once, so that packing would cost more than it saves; the columns
-// of some vectors.
+// R rows times `count` of W's, abreast: dot products, lane by lane, then across. Each is the same in any company.
+template <int R, int abreast>
+SCAN_INLINE void dots(matrix A, long r, const real* const* w, long K, real* C, long ldc, int count) {
+    vec sums[R][abreast] = {};
+    by_vectors(0, K, [&](long k, auto some) SCAN_LAMBDA {
+        vec a[R];
+#pragma GCC unroll 8
+        for (int i = 0; i < R; ++i) a[i] = load(A.at(r + i, k), some);
+#pragma GCC unroll 8
+        for (int j = 0; j < abreast; ++j) {
+            const vec b = load(w[j] + k, some);
+#pragma GCC unroll 8
+            for (int i = 0; i < R; ++i) sums[i][j] = fma(a[i], b, sums[i][j]);
+        }
+    });
+    for (int i = 0; i < R; ++i)
+        for (int j = 0; j < count; ++j) C[(r + i) * ldc + j] = across_sum(sums[i][j]);
+}
+
+// Whether a W that is used but once is better not packed: few rows, or dot products, which need no packing at all.
+inline bool serves_unpacked(long rows, long column) { return rows <= 8 || column == 1; }
+
+// The same product for a W (N, K) that is used but once, so that it is not packed; the columns of some vectors.
 inline void product_unpacked(long rows, matrix A, matrix W, long K, long N, real* C, long ldc, range some) {
-    constexpr int abreast = 8;
+    constexpr int abreast = 2 * wide;
     const long from = some.from * lanes, to = std::min(N, some.to * lanes);
-    if (W.column == 1 && A.column == 1) {  // a dot product each
+    if (W.column == 1 && A.column == 1) {
         for (long n = from; n < to; n += abreast) {
             const int count = int(std::min<long>(abreast, to - n));
             const real* w[abreast];
             for (int i = 0; i < abreast; ++i) w[i] = W.at(n + std::min(i, count - 1), 0);
-            for (long r = 0; r < rows; ++r) {
-                vec sums[abreast] = {};
-                by_vectors(0, K, [&](long k, auto some) SCAN_LAMBDA {
-                    const vec a = load(A.at(r, k), some);
-#pragma GCC unroll 8
-                    for (int i = 0; i < abreast; ++i) sums[i] += a * load(w[i] + k, some);
-                });
-                for (int i = 0; i < count; ++i) C[r * ldc + n + i] = across_sum(sums[i]);
-            }
+            long r = 0;
+            for (; r + 2 <= rows; r += 2) dots<2, abreast>(A, r, w, K, C + n, ldc, count);
+            if (r < rows) dots<1, abreast>(A, r, w, K, C + n, ldc, count);
         }
         return;
     }
-    for (long n = from; n < to; n += wide * lanes) {  // multiples of columns, added up
-        for (long r = 0; r < rows; ++r) {
-            vec sums[wide] = {};
-            const long count = std::min<long>(wide * lanes, to - n);
-            for (long k = 0; k < K; ++k) {
-                const vec a = broadcast(*A.at(r, k));
-                if (W.row == 1 && count == wide * lanes) {
+    const long passes = std::max(up(K, deep), 1L);
+    for (long n = from; n < to; n += wide * lanes) {  // multiples of columns, added up in the order of a tile
+        const long count = std::min<long>(wide * lanes, to - n);
+        for (long pass = 0; pass < passes; ++pass) {
+            const range some_k = part(K, pass, passes);
+            for (long r = 0; r < rows; ++r) {
+                vec sums[wide] = {};
+                for (long k = some_k.from; k < some_k.to; ++k) {
+                    const real a = *A.at(r, k);
+                    if (W.row == 1 && count == wide * lanes) {
 #pragma GCC unroll 4
-                    for (int v = 0; v < wide; ++v) sums[v] += a * load(W.at(n + v * lanes, k));
-                } else {
-                    for (long i = 0; i < count; ++i) sums[i / lanes][i % lanes] += a[0] * *W.at(n + i, k);
+                        for (int v = 0; v < wide; ++v) sums[v] = fma(broadcast(a), load(W.at(n + v * lanes, k)), sums[v]);
+                    } else {
+                        for (long i = 0; i < count; ++i) {
+                            vec& sum = sums[i / lanes];
+                            sum[i % lanes] = fma(a, *W.at(n + i, k), real(sum[i % lanes]));
+                        }
+                    }
                 }
+                real* const out = C + r * ldc + n;
+                for (long i = 0; i < count; ++i) out[i] = (pass ? out[i] : real(0)) + sums[i / lanes][i % lanes];
             }
-            for (long i = 0; i < count; ++i) C[r * ldc + n + i] = sums[i / lanes][i % lanes];
         }
     }
 }
