@@ -1,4 +1,4 @@
-"""A sequence alone is the sequence in company, to the bit: for every cell, width and instruction set, and step by step."""
+"""A sequence alone is the sequence in company, to the bit: for every cell and instruction set, and step by step."""
 
 from __future__ import annotations
 
