@@ -19,6 +19,7 @@ from timeloom.scan.build import HERE, build, native_text, threads
 from timeloom.scan.ops import aten
 
 MUCH = 4 << 20  # bytes
+NATIVE = (torch.float32, torch.float64)
 
 
 def run_nodes(
@@ -30,7 +31,7 @@ def run_nodes(
         if node in values:
             continue
         args = [actual(arg, values, traced_rows, rows) for arg in node.args]
-        if node.target is aten.mm.default:
+        if node.target is aten.mm.default and args[0].dtype in NATIVE:
             values[node] = multiply(args[0], args[1], once)
             continue
         if node.target in ops.RESHAPES:

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,15 +21,21 @@ from timeloom.scan.allowed import NotFusable
 from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
+from timeloom.scan.rehearse import PACKAGE, Rehearsal, differs, elsewhere, rehearse
 from timeloom.scan.trace import NotTraceable
-from timeloom.scan.watch import Watch, likeness
+from timeloom.scan.watch import Unwatchable, Watch, before_a_look, likeness
 from timeloom.scan.whereabouts import place_of
 
 PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
 _alike: OrderedDict[Any, Fused | str] = OrderedDict()  # what cells that are alike share, the last used last
 ALIKE = 128
 _making = threading.Lock()  # the tracer is not made for two threads
-_kernels: WeakKeyDictionary[Cell, tuple[Watch, dict[Any, Fused | str]]] = WeakKeyDictionary()
+_rehearsals: OrderedDict[Any, Rehearsal] = OrderedDict()  # likewise
+_kernels: WeakKeyDictionary[Cell, list[Known]] = WeakKeyDictionary()
+_looks: WeakKeyDictionary[Cell, int] = WeakKeyDictionary()  # how often a cell was looked at anew
+KNOWN = 4  # ways that a cell has been, as in training and in evaluation, of which the kernels are kept
+LOOKS = 64
+ROWS = 25  # sequences of the step that is looked at
 FUSED_TYPES = (torch.float32, torch.float64)
 _told: set[tuple[type, str]] = set()
 
@@ -55,13 +62,21 @@ def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False)
     if not x.is_cpu or x.dtype not in FUSED_TYPES or torch.is_autocast_enabled("cpu"):
         now = "under autocast" if x.is_cpu and x.dtype in FUSED_TYPES else f"of {x.dtype} on {x.device.type}"
         return f"a kernel takes float32 or float64 on the CPU, and this is {now}"
-    watch, kernels = known(cell)
+    known = known_of(cell)
+    if isinstance(known, str):
+        return known
+    watch, kernels = known.watch, known.kernels
     found = kernels.get((x.dtype, all_states))
     if found is None:
         with _making:
-            found = kernels.get((x.dtype, all_states)) or kernel_or_reason(cell, x.dtype, all_states, watch)
+            found = kernels.get((x.dtype, all_states)) or kernel_or_reason(cell, x.dtype, all_states, known)
             kernels[x.dtype, all_states] = found
-    return (found, watch) if isinstance(found, Fused) else found
+    if isinstance(found, str):
+        return found
+    rows = x.shape[-2]
+    if rows not in known.sizes:
+        known.sizes[rows] = other_at_size(cell, rows, x.dtype, known.seen)
+    return known.sizes[rows] or (found, watch)
 
 
 def tell(cell: Cell, reason: str) -> None:
@@ -71,19 +86,84 @@ def tell(cell: Cell, reason: str) -> None:
         warn_caller(f"{cell.called} runs in the plain loop, which is slower: {reason}")
 
 
-def known(cell: Cell) -> tuple[Watch, dict[Any, Fused | str]]:
-    """What the cell was when its kernels were made, and they; nothing yet if it has changed since."""
-    found = _kernels.get(cell)
-    if found is None or not found[0].holds():
-        found = _kernels[cell] = (Watch(cell), {})
+@dataclass
+class Known:
+    """A cell as it was when its kernels were made, and they."""
+
+    watch: Watch
+    seen: Rehearsal
+    kernels: dict[Any, Fused | str] = field(default_factory=dict)
+    sizes: dict[int, str] = field(default_factory=dict)  # of batches, with why a kernel does not do them; "" if it does
+
+
+def known_of(cell: Cell) -> Known | str:
+    """What is known of the cell as it is now, or why it cannot be watched."""
+    ways = _kernels.setdefault(cell, [])
+    if ways and ways[0].watch.holds():
+        return ways[0]
+    with _making:
+        for known in ways[1:]:
+            if known.watch.holds():
+                ways.remove(known)
+                ways.insert(0, known)
+                return known
+        _looks[cell] = _looks.get(cell, 0) + 1
+        if _looks[cell] > LOOKS:
+            changed = ways[0].watch.changed() if ways else "what it reads"
+            return f"{changed} changes from call to call; make it a buffer, or give it by x or the state"
+        before = before_a_look(cell) if likeness(cell) is None else None
+        try:
+            seen = rehearsal_of(cell)
+            if before and (wrote := before.changed()):
+                before.restore()
+                seen.refused = f"its step writes to {wrote}, and in a kernel Python code runs but once"
+            known = Known(Watch(cell, seen), seen)
+        except Unwatchable as error:
+            return str(error)
+        finally:
+            if before:
+                before.restore()
+        ways.insert(0, known)
+        del ways[KNOWN:]
+        return known
+
+
+def rehearsal_of(cell: Cell) -> Rehearsal:
+    """One plain step looked at; once for cells that are alike."""
+    like = likeness(cell)
+    found = None if like is None else _rehearsals.get(like)
+    if found is None:
+        dtype = next((p.dtype for p in cell.parameters() if p.is_floating_point()), torch.get_default_dtype())
+        found = rehearse(cell, ROWS, dtype)
+    if like is not None:
+        _rehearsals[like] = found
+        if len(_rehearsals) > ALIKE:
+            _rehearsals.popitem(last=False)
     return found
 
 
-def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool, watch: Watch) -> Fused | str:
+def other_at_size(cell: Cell, rows: int, dtype: torch.dtype, seen: Rehearsal) -> str:
+    """Why a kernel does not do batches of this size: the step does other things for them; "" if it does the same."""
+    if not any(not home.startswith(str(PACKAGE)) for home in {code.co_filename for code in seen.codes}):
+        return ""  # our own cells do not look at it
+    with _making:
+        found = differs(rehearse(cell, rows, dtype), seen)
+    return found and f"its step does other things for {rows} sequences than for {seen.rows} ({found})"
+
+
+def kernel_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool, known: Known) -> Fused | str:
     """The cell's kernel, built now if need be, or why there is none."""
+    watch = known.watch
+    if watch.hooked or known.seen.refused:
+        return watch.hooked or known.seen.refused
+    if any(tensor.requires_grad for tensor in cell.buffers()):
+        return "it has a buffer that wants a gradient; make it a parameter, and give other numbers by `parameters=`"
     if other := [tensor for tensor in watch.tensors if tensor.dtype != dtype or not tensor.is_cpu]:
         return f"it has a parameter or buffer of {other[0].dtype} on {other[0].device} beside {dtype} on cpu"
     fused = fused_or_reason(cell, dtype, all_states)
+    if wrote := watch.changed():
+        watch.restore()
+        return f"its step writes to {wrote}, and in a kernel Python code runs but once"
     if isinstance(fused, Fused):
         try:
             _ = fused.library
@@ -108,7 +188,7 @@ def fused_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool = False) ->
 def traced_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool) -> Fused | str:
     """A new kernel, or why there is none: the operation, and the line of the person's file."""
     try:
-        return Fused(cell, dtype, all_states)
+        return elsewhere(Fused, cell, dtype, all_states)
     except NotTraceable as error:
         return str(error)
     except NotFusable as error:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 CONTAINERS = (list, dict, set)
+_ABSENT = object()
 MODULE = {*vars(nn.Module()), "_arguments"}  # what every module has
 
 
@@ -30,11 +31,26 @@ def attribute_written(cell: nn.Module, original: nn.Module) -> str:
     for new, old in zip(cell.modules(), original.modules(), strict=False):
         for key, value in vars(new).items():
             before = vars(old).get(key)
-            if key not in MODULE and (
-                len(value) != len(before) if type(value) in CONTAINERS and before is not None else value is not before
-            ):
+            copied = type(value) in CONTAINERS and type(before) is type(value)
+            if key not in MODULE and (differ(value, before) if copied else value is not before):
                 return f"self.{key}"
     return ""
+
+
+def tensor_put(cell: nn.Module, original: nn.Module) -> str:
+    """`self.name` of a parameter or buffer in whose place a step has put another; "" if there is none."""
+    for new, old in zip(cell.modules(), original.modules(), strict=False):
+        for held in ("_parameters", "_buffers"):
+            for key, value in vars(new)[held].items():
+                if value is not vars(old)[held].get(key, _ABSENT):
+                    return f"self.{key}"
+    return ""
+
+
+def differ(one: Any, other: Any) -> bool:
+    """Whether two lists, dicts or sets hold other objects."""
+    parts = [(*each, *each.values()) if isinstance(each, dict) else tuple(each) for each in (one, other)]
+    return [*map(id, parts[0])] != [*map(id, parts[1])]
 
 
 def name_of_tensor(cell: nn.Module, tensor: Tensor) -> str:
