@@ -19,6 +19,8 @@ from jsonargparse import (
     Namespace,
 )
 from rich_argparse import RichHelpFormatter
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from timeloom.core import DataError, ModelError, UsageError
 from timeloom.core.files import reason
@@ -171,14 +173,14 @@ class OptionsLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(
+            raise ComposerError(
                 None, None, "anchors (*name) are not read; write the value out", self.peek_event().start_mark
             )
         return super().compose_node(parent, index)
 
     def refuse(self, node: Any) -> Any:
         problem = f"{node.tag.rpartition(':')[2]} is no kind of value that options have"
-        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        raise ConstructorError(None, None, problem, node.start_mark)
 
 
 OptionsLoader.yaml_implicit_resolvers = {

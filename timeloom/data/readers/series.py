@@ -65,9 +65,9 @@ def arrays_of(path: Path, wanted: set[str]) -> dict[str, Any]:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise DataError("is no regular file, which arrays are read from.\n  Copy it into a file first.", path)
-        with warnings.catch_warnings():
+        with open(path, "rb") as content, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of how Python 2 wrote headers
-            file = np.load(path, allow_pickle=False)
+            file = np.load(content, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(
                     "is one NumPy array (.npy), wanted several by name (.npz): np.savez(path, x=..., y=...)", path
