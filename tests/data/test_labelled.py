@@ -79,7 +79,7 @@ def test_without_labels(tmp_path: Path) -> None:
         ("a.txt", "", "a.txt: there is nothing in it"),
         ("a.jsonl", '{"text": "x", "label": "y"}\n{"label": "y"}\n', 'a.jsonl:2: there is no text under "text"'),
         ("a.jsonl", '{"text": "x", "label": {"y": 1}}\n', 'a.jsonl:1: "label" is'),
-        ("a.jsonl", '{"text": "x"}\n', 'a.jsonl:1: "label" is .*null'),
+        ("a.jsonl", '{"text": "x"}\n', 'a.jsonl:1: there is no "label" in '),
         ("a.txt", b"good caf\xe9\n", "a.txt:1: byte 0xe9 at offset 8 is not UTF-8"),
     ],
 )

@@ -76,7 +76,7 @@ class ClockworkCell(Cell):
         self.input = nn.Linear(input_size, hidden_size, bias)
         share, more = divmod(hidden_size, len(periods))
         sizes = torch.tensor([share + (group < more) for group in range(len(periods))])
-        self._of_units = torch.tensor(self.periods).repeat_interleave(sizes)
+        self._of_units = torch.tensor(self.periods).repeat_interleave(sizes, output_size=hidden_size)
         of_units = self._of_units.to(self.input.weight)
         self.register_buffer("unit_periods", of_units, persistent=False)
         self.recurrent = MaskedLinear((of_units[None, :] >= of_units[:, None]).to(of_units))

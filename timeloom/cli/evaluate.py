@@ -9,6 +9,7 @@ from typing import Any
 
 from timeloom.cli.models import task_of, trained_with
 from timeloom.cli.parser import make_parser, options_of, parse
+from timeloom.core.plain import shown
 from timeloom.tasks import (
     Classifier,
     KeytermExtractor,
@@ -54,6 +55,6 @@ def run(argv: Sequence[str]) -> int:
     else:
         scores, notes = evaluate_tagger(model, options.file, options_of(TaggedFile, options))
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(json.dumps(scores.as_dict(), ensure_ascii=False) if options.json else scores.report())
+        print(shown(f"note: {note}"), file=sys.stderr)
+    print(shown(json.dumps(scores.as_dict(), ensure_ascii=False) if options.json else scores.report()))
     return 0

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from timeloom.cli.parser import make_parser, options_of, parse
+from timeloom.cli.streams import for_output
 from timeloom.tasks import load_as
 from timeloom.tasks.language import GenerationOptions, LanguageModel, generate
 
@@ -19,10 +20,10 @@ def run(argv: Sequence[str]) -> int:
     model = load_as(LanguageModel, options.model)
     text = generate(model, options.prompt, options_of(GenerationOptions, options))
     blank = " " if options.prompt and model.tokenizer.level == "word" else ""
-    print(options.prompt + blank, end="", flush=True)
+    print(for_output(options.prompt + blank), end="", flush=True)
     try:
         for part in text:
-            print(part, end="", flush=True)
+            print(for_output(part), end="", flush=True)
     finally:
         print()
     sys.stdout.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 from timeloom.cli import look_gradients, look_tags, look_training
 from timeloom.core import UsageError
 from timeloom.core.files import write_whole
-from timeloom.pictures import as_png
+from timeloom.pictures import as_picture, picture_suffix
 
 PICTURES = {
     "lattice": (look_tags.LATTICE, look_tags.lattice),
@@ -33,9 +33,10 @@ def run(argv: Sequence[str]) -> int:
     for out in [word.partition("=")[2] or after for word, after in pairwise([*argv, ""]) if word.startswith("--out")]:
         if not Path(out).parent.is_dir():  # rather said before the work than after it
             raise UsageError(f"there is no folder {Path(out).parent} for the picture")
+        picture_suffix(out)
     _, draw = PICTURES[argv[0]]
     figure, out = draw(argv[1:])
-    write_whole(out, as_png(figure))
+    write_whole(out, as_picture(figure, picture_suffix(out)))
     print(out)
     sys.stdout.flush()
     return 0

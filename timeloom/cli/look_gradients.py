@@ -43,7 +43,7 @@ def gradients(argv: Sequence[str]) -> tuple[Figure, Path]:
     )
     parser.add_argument("--cells", type=str, default=CELLS, help="Names, with commas; `timeloom cells` has all.")
     parser.add_class_arguments(AddingOptions, nested_key=None)
-    parser.add_argument("--out", type=str, default="gradients.png", help="The picture, a PNG.")
+    parser.add_argument("--out", type=str, default="gradients.png", help="The picture: .png, .pdf or .svg.")
     options = parse(parser, argv)
     return of_cells(options) if options.models is None else of_models(options), Path(options.out)
 

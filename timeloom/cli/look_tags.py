@@ -27,7 +27,7 @@ def lattice(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("--file", type=str, default=None, help="Take the sentence from a file instead.")
     parser.add_argument("--number", type=int, default=1, help="Which sentence of the file, from 1.")
     parser.add_argument("--rows", type=int, default=12, help="Most tags that are shown.")
-    parser.add_argument("--out", type=str, default="lattice.png", help="The picture, a PNG.")
+    parser.add_argument("--out", type=str, default="lattice.png", help="The picture: .png, .pdf or .svg.")
     options = parse(parser, argv)
     check_rows(options.rows)
     if (options.text is None) == (options.file is None):
@@ -69,7 +69,7 @@ def transitions(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser = make_parser("look transitions", "Draw " + TRANSITIONS + ".")
     parser.add_argument("model", type=str, help="Model folder of a tagger.")
     parser.add_argument("--rows", type=int, default=40, help="Most tags that are shown.")
-    parser.add_argument("--out", type=str, default="transitions.png", help="The picture, a PNG.")
+    parser.add_argument("--out", type=str, default="transitions.png", help="The picture: .png, .pdf or .svg.")
     options = parse(parser, argv)
     check_rows(options.rows)
     tagger = load_as(Tagger, options.model)

@@ -66,7 +66,7 @@ def surface(argv: Sequence[str]) -> tuple[Figure, Path]:
         help="Where descent begins; null: on the plain above the cliff; of a model, 0.7 of the span from it.",
     )
     parser.add_argument("--seed", type=int, default=1, help="Of directions.")
-    parser.add_argument("--out", type=str, default="surface.png", help="The picture, a PNG.")
+    parser.add_argument("--out", type=str, default="surface.png", help="The picture: .png, .pdf or .svg.")
     options = parse(parser, argv)
     for name, least in (("points", 2), ("count", 1), ("steps", 0)):
         if getattr(options, name) < least:
@@ -133,7 +133,7 @@ def gates(argv: Sequence[str]) -> tuple[Figure, Path]:
     parser.add_argument("text", type=str, help="The text.")
     parser.add_argument("--backward", action="store_true", help="Of a layer that reads from both ends: the other one.")
     parser.add_argument("--units", type=int, default=24, help="Most units that are shown of each gate.")
-    parser.add_argument("--out", type=str, default="gates.png", help="The picture, a PNG.")
+    parser.add_argument("--out", type=str, default="gates.png", help="The picture: .png, .pdf or .svg.")
     options = parse(parser, argv)
     if options.units < 1:
         raise UsageError(f"units is {options.units}, wanted 1 or more")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import sys
 import traceback
@@ -14,6 +13,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import timeloom
+from timeloom.cli.streams import prepare_streams
+from timeloom.core.plain import shown
+from timeloom.data.limits import no_limits
 
 COMMANDS = {
     "demo": "train a slot filler on the shipped sample, see its scores and what it tags",
@@ -28,14 +30,17 @@ COMMANDS = {
 }
 
 
+WITHOUT_LIMITS = ("--no_limits", "--no-limits")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(encoding="utf-8")  # whatever the terminal's, as the files are
-        code = run([word for word in words if word != "--debug"])
+        prepare_streams()
+        unlimited = any(word in WITHOUT_LIMITS for word in words)
+        with no_limits() if unlimited else contextlib.nullcontext():
+            code = run([word for word in words if word != "--debug" and word not in WITHOUT_LIMITS])
         sys.stdout.flush()
         return code
     except (Exception, KeyboardInterrupt) as error:
@@ -90,7 +95,7 @@ def told(error: BaseException, debug: bool) -> int:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(shown(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,13 @@ from jsonargparse import (
     Namespace,
 )
 from rich_argparse import RichHelpFormatter
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
-from timeloom.core import DataError, UsageError
+from timeloom.core import DataError, ModelError, UsageError
 from timeloom.core.files import reason
-from timeloom.tasks.folder import OPTION_SECTIONS, run_options
+from timeloom.tasks.folder import LONGEST, OPTION_SECTIONS, run_options
+from timeloom.tasks.weights import read_regular
 
 Options = TypeVar("Options")
 WORDS_OF_SWITCHES = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
@@ -46,7 +49,8 @@ class Help(DefaultHelpFormatter, RichHelpFormatter):
 
 
 def make_parser(command: str, description: str) -> ArgumentParser:
-    """A parser for `timeloom COMMAND`. Every command takes --debug, which `main` has already heard."""
+    """A parser for `timeloom COMMAND`. Every command takes --debug and --no_limits, which `main` has
+    already heard."""
     parser = ArgumentParser(
         prog=f"timeloom {command}",
         description=description,
@@ -56,6 +60,11 @@ def make_parser(command: str, description: str) -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--debug", action="store_true", help="Show the traceback where something fails.")
+    parser.add_argument(
+        "--no_limits",
+        action="store_true",
+        help="Read lines, sentences and packed files of any size, and wait for pipes as long as it takes.",
+    )
     return parser
 
 
@@ -124,20 +133,11 @@ def tidy(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
 
 def config_file(path: Path, parser: ArgumentParser) -> str:
     """The options in a YAML file or a saved model's config.json, checked by name, as JSON text."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"--config: cannot read {path}: {reason(error)}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 (byte {error.start})", path) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        raise DataError(f"is not YAML: {problem}", path, mark.line + 1 if mark else None) from error
+    content = read_options(path)
     if not isinstance(content, dict):
         raise DataError("holds no options; wanted lines like `epochs: 20`", path)
     if "task" in content:  # a saved model's: its scores and vocabulary are no options
-        content = run_options(content)
+        content = run_options(sections_only(content, path))
     sections = {name for name in OPTION_SECTIONS if isinstance(content.get(name), dict)}
     content = {**run_options({name: content[name] for name in sections}), **without(content, sections)}
     known = {name.removeprefix("--") for name in option_names(parser)} - {"resume", "overwrite", "config", "help"}
@@ -145,6 +145,58 @@ def config_file(path: Path, parser: ArgumentParser) -> str:
         if str(name) not in known:
             raise DataError(f"has an unknown option: {name}{did_you_mean(str(name), known)}", path)
     return json.dumps(content)
+
+
+def read_options(path: Path) -> Any:
+    """What a YAML or JSON file holds: texts, numbers, lists and objects, nothing else."""
+    try:
+        text = read_regular(path, most=LONGEST).decode("utf-8-sig")
+        # A model's config.json may hold a large vocabulary, which JSON's reader takes a hundredth of the time for.
+        return json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=OptionsLoader)
+    except OSError as error:
+        raise UsageError(f"--config: cannot read {path}: {reason(error)}") from error
+    except ModelError as error:
+        raise UsageError(f"--config: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 (byte {error.start})", path) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise DataError(f"is not YAML: {problem}", path, mark.line + 1 if mark else None) from error
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise DataError(f"holds what options cannot be: {error}", path) from error
+
+
+class OptionsLoader(yaml.SafeLoader):
+    """YAML without what options have no use for: anchors, which can make a gigabyte of ten lines, and kinds of values
+    that JSON has not. What looks like a date is text."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ComposerError(
+                None, None, "anchors (*name) are not read; write the value out", self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def refuse(self, node: Any) -> Any:
+        problem = f"{node.tag.rpartition(':')[2]} is no kind of value that options have"
+        raise ConstructorError(None, None, problem, node.start_mark)
+
+
+OptionsLoader.yaml_implicit_resolvers = {
+    sign: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for sign, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for kind in ("binary", "timestamp", "set", "omap", "pairs"):
+    OptionsLoader.add_constructor(f"tag:yaml.org,2002:{kind}", OptionsLoader.refuse)
+
+
+def sections_only(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The sections of a saved model's config that hold options."""
+    found = {name: content[name] for name in OPTION_SECTIONS if name in content}
+    if strange := [name for name, section in found.items() if not isinstance(section, dict)]:
+        raise DataError(f"has no options under {strange[0]!r}, as the config.json of a model has", path)
+    return found
 
 
 def without(content: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

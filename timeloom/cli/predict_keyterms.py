@@ -11,6 +11,7 @@ from timeloom.cli.models import trained_with
 from timeloom.cli.parser import make_parser, options_of, parse
 from timeloom.cli.predict_tags import grouped
 from timeloom.core import UsageError
+from timeloom.core.plain import shown
 from timeloom.data import Document, words_of
 from timeloom.data.readers.text import numbered_lines
 from timeloom.tasks import KeytermExtractor, load_as
@@ -42,9 +43,9 @@ def run(argv: Sequence[str]) -> int:
         for found in extractor.extract(group):
             terms = {" ".join(term): round(chance, 4) for term, chance in found.terms[: options.count]}
             if options.output == "json":
-                print(json.dumps({"keyterms": terms}, ensure_ascii=False), flush=streaming)
+                print(shown(json.dumps({"keyterms": terms}, ensure_ascii=False)), flush=streaming)
             else:
-                print("".join(f"{chance:.4f}\t{term}\n" for term, chance in terms.items()), flush=streaming)
+                print(shown("".join(f"{chance:.4f}\t{term}\n" for term, chance in terms.items())), flush=streaming)
     return 0
 
 

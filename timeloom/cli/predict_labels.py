@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
@@ -15,9 +16,10 @@ from timeloom.cli.parser import make_parser, options_of, parse
 from timeloom.cli.predict_tags import grouped
 from timeloom.core import UsageError
 from timeloom.core.files import write_whole
+from timeloom.core.plain import shown
 from timeloom.data import Example
 from timeloom.data.readers.text import numbered_lines
-from timeloom.pictures import as_png, word_weights
+from timeloom.pictures import as_picture, picture_suffix, word_weights
 from timeloom.tasks import Classifier, load_as
 from timeloom.tasks.classify import Explanation, LabelledFile, explain_label
 
@@ -35,16 +37,22 @@ def run(argv: Sequence[str]) -> int:
         help="Also show what each word did for the label: green for it, red against it, underlined where attention "
         "looked; as numbers where the output is no terminal.",
     )
-    parser.add_argument("--picture", type=str, default=None, help="Draw the first text's explanation to this PNG file.")
+    parser.add_argument(
+        "--picture", type=str, default=None, help="Draw the first text's explanation to this .png, .pdf or .svg file."
+    )
     parser.add_class_arguments(LabelledFile, nested_key=None)
     trained = trained_with(argv)
-    kept = ("text_column", "label_column", "label_separator")
-    kept += ("format",) if trained.get("format") == "steps" else ()  # which no name of a file tells
+    kept = ("text_column", "label_column", "label_separator", "label_until", "delimiter", "encoding")
+    kept += ("format",) if trained.get("format") in ("steps", "ts", "ucr") else ()  # which no name of a file tells
     parser.set_defaults({name: trained[name] for name in kept if name in trained})
     options = parse(parser, argv)
     classifier = load_as(Classifier, options.model)
     if (options.explain or options.picture) and classifier.tokenizer is None:
         raise UsageError("only texts can be explained, and this classifier reads series of vectors")
+    if options.picture:
+        picture_suffix(options.picture)
+        if not Path(options.picture).parent.is_dir():  # rather said before the work than after it
+            raise UsageError(f"there is no folder {Path(options.picture).parent} for the picture")
     streaming = options.file == "-"
     console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)  # a text says what it says
     drawn = False
@@ -54,18 +62,19 @@ def run(argv: Sequence[str]) -> int:
             if (options.explain or (options.picture and not drawn)) and str(example.content).strip():
                 why = explain_label(classifier, str(example.content))
             if options.picture and why is not None and not drawn:
-                title = f"label {why.label}, probability {why.probability:.2f}"
-                write_whole(options.picture, as_png(word_weights(why.words, why.influence, why.attention, title)))
+                title = f"label {shown(why.label)}, probability {why.probability:.2f}"
+                figure = word_weights([shown(word) for word in why.words], why.influence, why.attention, title)
+                write_whole(options.picture, as_picture(figure, picture_suffix(options.picture)))
                 print(f"picture: {options.picture}", file=sys.stderr)
                 drawn = True
             likely = dict(zip(classifier.labels, chances.tolist(), strict=True))
             labels = classifier.chosen(chances)
             if options.output == "json":
-                print(as_json(labels, likely, why if options.explain else None), flush=streaming)
+                print(shown(as_json(labels, likely, why if options.explain else None)), flush=streaming)
                 continue
-            print("\t".join(f"{label}\t{likely[label]:.4f}" for label in labels) or "-", flush=streaming)
+            print("\t".join(f"{shown(label)}\t{likely[label]:.4f}" for label in labels) or "-", flush=streaming)
             if options.explain and why is not None:
-                explained = f"  {why.label}:" if classifier.several else " "
+                explained = f"  {shown(why.label)}:" if classifier.several else " "
                 console.print(explained, end="")
                 console.print(coloured(why) if console.is_terminal else numbered(why))
     if options.picture and not drawn:
@@ -98,7 +107,7 @@ def as_json(labels: Sequence[str], likely: dict[str, float], why: Explanation | 
 
 def numbered(why: Explanation) -> str:
     """The words with their influence, for where there are no colours."""
-    return " " + " ".join(f"{word}({value:+.2f})" for word, value in zip(why.words, why.influence, strict=True))
+    return " " + " ".join(f"{shown(word)}({value:+.2f})" for word, value in zip(why.words, why.influence, strict=True))
 
 
 def coloured(why: Explanation) -> Text:
@@ -110,6 +119,6 @@ def coloured(why: Explanation) -> Text:
         strong = round(200 * abs(share))
         colour = f"rgb(0,{55 + strong},0)" if share > 0 else f"rgb({55 + strong},0,0)"
         looked = why.attention is not None and why.attention[place] > 1.5 / len(why.words)
-        text.append(word, f"{colour if abs(share) > 0.1 else 'default'}{' underline' if looked else ''}")
+        text.append(shown(word), f"{colour if abs(share) > 0.1 else 'default'}{' underline' if looked else ''}")
         text.append(" ")
     return text

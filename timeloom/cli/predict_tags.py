@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from timeloom.cli.parser import make_parser, parse
+from timeloom.cli.streams import for_output
 from timeloom.core import UsageError
+from timeloom.core.plain import shown
 from timeloom.data import chunks, read_untagged
 from timeloom.tasks import load_as
 from timeloom.tasks.folder import read_config
@@ -81,7 +83,7 @@ def run(argv: Sequence[str]) -> int:
     for group in grouped(read_untagged(source, options.format, token_column, feature_columns), 1 if streaming else 64):
         analysed = tagger.analyse(group, confidences=options.confidences, paths=options.paths)
         for sentence, tagged in zip(group, analysed, strict=True):
-            print(write(sentence.tokens, tagged), flush=streaming)
+            print(for_output(write(sentence.tokens, tagged)), flush=streaming)
             words += len(sentence.tokens)
             for column, known, seen in zip(sentence.features, tagger.features, strangers, strict=True):
                 seen.update(symbol for symbol in column if symbol not in known)
@@ -98,13 +100,13 @@ def run(argv: Sequence[str]) -> int:
 def as_conll(tokens: Sequence[str], tagged: Tagged) -> str:
     """The sentence as columns; what is said of it as a whole stands before it as comments, and its best paths, where
     they are asked for, as one column each."""
-    head = [] if tagged.label is None else [f"# label = {tagged.label} {tagged.label_probability:.4f}"]
-    columns = [tokens, tagged.tags]
+    head = [] if tagged.label is None else [f"# label = {shown(tagged.label)} {tagged.label_probability:.4f}"]
+    columns = [tokens, [shown(tag) for tag in tagged.tags]]
     if tagged.confidences is not None:
         columns.append([f"{chance:.4f}" for chance in tagged.confidences])
     if tagged.paths:
         head.append("# paths = " + " ".join(f"{chance:.4g}" for _, chance in tagged.paths))
-        columns += [tags for tags, _ in tagged.paths]
+        columns += [[shown(tag) for tag in tags] for tags, _ in tagged.paths]
     return "".join(line + "\n" for line in [*head, *("\t".join(row) for row in zip(*columns, strict=True))])
 
 
@@ -120,7 +122,7 @@ def as_json(tokens: Sequence[str], tagged: Tagged) -> str:
         line["confidences"] = [rounded(chance) for chance in tagged.confidences]
     if tagged.paths:
         line["paths"] = [{"tags": tags, "probability": rounded(chance)} for tags, chance in tagged.paths]
-    return json.dumps(line, ensure_ascii=False)
+    return shown(json.dumps(line, ensure_ascii=False))
 
 
 def rounded(chance: float | None) -> float | None:

@@ -14,6 +14,7 @@ from jsonargparse import ArgumentParser
 
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
+from timeloom.core.plain import shown
 from timeloom.data import TextOptions, WindowOptions
 from timeloom.tasks import Trained, classify, keyterms, language, tagging
 from timeloom.tasks.folder import run_options, training_folder
@@ -87,7 +88,7 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
     except (Interrupted, KeyboardInterrupt) as stop:
         again = how_to_go_on(name, out, before)
         raise Interrupted(f"{str(stop) or 'outside the training steps'}.\n{again}") from stop
-    print(task.tell(result, chosen))
+    print(shown(task.tell(result, chosen)))
     print(f"model: {result.folder}   curves: {result.folder / 'curves.png'}   logs: {training_folder(result.folder)}")
     sys.stdout.flush()
     return 0

@@ -2,6 +2,7 @@
 
 from timeloom.data.batching import epoch_batches, evaluation_batches, seed_of
 from timeloom.data.example import Example
+from timeloom.data.limits import Limits, no_limits
 from timeloom.data.readers import (
     TAGGED_FORMATS,
     UNTAGGED_FORMATS,
@@ -45,6 +46,7 @@ __all__ = [
     "Document",
     "Example",
     "Level",
+    "Limits",
     "Normalised",
     "Sentence",
     "TagPart",
@@ -62,6 +64,7 @@ __all__ = [
     "guess_scheme",
     "is_tag",
     "learn_tokenizer",
+    "no_limits",
     "normalise",
     "pieces",
     "plan_windows",

@@ -66,7 +66,8 @@ class StructuredSVM(ChainOutput):
             costs[:, outside], costs[outside] = missed, invented
             costs[outside, outside] = 0
         if factors is not None:
-            if factors.shape != (tags,) or not ((factors >= 0) & (factors < torch.inf)).all():
+            known = not factors.is_meta  # a skeleton has no numbers
+            if factors.shape != (tags,) or (known and not ((factors >= 0) & (factors < torch.inf)).all()):
                 raise UsageError(f"StructuredSVM: factors are {factors.tolist()}, wanted {tags} of 0 or more")
             costs = costs * factors[:, None]
         self.register_buffer("costs", costs, persistent=False)

@@ -18,8 +18,10 @@ from torch import Tensor
 
 from timeloom.core import ModelError, UsageError
 from timeloom.core.files import folder_written_whole, reason
+from timeloom.tasks.weights import read_regular
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+LONGEST = 256 << 20  # bytes of a config
 OPTION_SECTIONS = ("data", "file", "text", "model", "windows", "training")
 
 
@@ -52,18 +54,22 @@ def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises ModelError where there is no such folder, where it is not a model of Timeloom, or where it is damaged.
     """
-    folder = Path(path)
-    config = read_config(folder)
+    config = read_config(Path(path))
+    return config, read_weights(Path(path), config)
+
+
+def read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights that were written with a config. Raises ModelError."""
     try:
-        content = (folder / WEIGHTS).read_bytes()
+        content = read_regular(folder / WEIGHTS)
     except OSError as error:
         raise ModelError(f"{folder} is a damaged model: cannot read {WEIGHTS}: {reason(error)}") from error
     wanted = config.get("weights_sha256")
     if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
         raise ModelError(f"{folder} is a damaged model: {WEIGHTS} is not the file that {CONFIG} was written with")
     try:
-        return config, safetensors.torch.load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+        return safetensors.torch.load(content)
+    except (SafetensorError, ValueError, KeyError, RuntimeError, AttributeError) as error:
         raise ModelError(f"{folder} is a damaged model: {WEIGHTS} cannot be read: {error}") from error
 
 
@@ -76,15 +82,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file; a model is a folder with {CONFIG} and {WEIGHTS}")
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = json.loads(read_regular(folder / CONFIG, most=LONGEST).decode("utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"{folder} is not a model: it has no {CONFIG}") from error
     except OSError as error:
         raise ModelError(f"cannot read {folder / CONFIG}: {reason(error)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{folder} is a damaged model: {CONFIG} is not JSON: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("task"), str):
         raise ModelError(f"{folder} is not a model of Timeloom: its {CONFIG} names no task")
+    for name in (*OPTION_SECTIONS, "scores"):
+        if not isinstance(config.get(name, {}), dict):
+            raise ModelError(f"{folder} is a damaged model: {name!r} in {CONFIG} is no object with options")
     return config
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 from timeloom.core import ModelError, UsageError
 from timeloom.tasks.classify import Classifier
-from timeloom.tasks.folder import read_model
+from timeloom.tasks.folder import WEIGHTS, read_config, read_weights
 from timeloom.tasks.keyterms import KeytermExtractor
 from timeloom.tasks.language import LanguageModel
+from timeloom.tasks.schema import check_config
 from timeloom.tasks.tagging import Tagger
+from timeloom.tasks.weights import check_layers, check_weights, read_header
 
 Model = Tagger | Classifier | KeytermExtractor | LanguageModel
 Kind = TypeVar("Kind", Tagger, Classifier, KeytermExtractor, LanguageModel)
@@ -25,7 +27,6 @@ MODELS: dict[str, tuple[Callable[..., Model], tuple[str, ...]]] = {
     "keyterms": (KeytermExtractor, ("model", "vocabulary")),
     "language": (LanguageModel, ("model", "tokenizer")),
 }
-DAMAGED = (KeyError, TypeError, RuntimeError, ValueError, AttributeError, StopIteration)
 
 
 def load(path: str | Path) -> Model:
@@ -41,12 +42,23 @@ def untrained(path: str | Path) -> Model:
     return built(path, trained=False)
 
 
+def checked_config(path: str | Path) -> dict[str, Any]:
+    """The config of a model folder, with all its parts as they should be. Raises ModelError."""
+    config = read_config(Path(path))
+    check_config(config, Path(path))
+    return config
+
+
 def built(path: str | Path, trained: bool) -> Model:
-    config, weights = read_model(path)
-    if config["task"] not in MODELS:
-        raise ModelError(f"{path} is a model for the task {config['task']!r}; this version knows: {', '.join(MODELS)}")
+    config = checked_config(path)
     kind, names = MODELS[config["task"]]
     try:
+        # A skeleton of no size first: what does not fit the weights shall not take the memory it speaks of.
+        header = read_header(Path(path) / WEIGHTS)
+        check_layers(config["model"], header)
+        with torch.device("meta"):
+            check_weights(kind(**{name: config[name] for name in names}).state_dict(), header)
+        weights = read_weights(Path(path), config)
         if not trained:
             torch.manual_seed(config["training"]["seed"])
         model = kind(**{name: config[name] for name in names})
@@ -55,7 +67,9 @@ def built(path: str | Path, trained: bool) -> Model:
             counted = {name: weights[name] for name, _ in model.named_buffers() if name in weights}
             weights = {**model.state_dict(), **counted}
         model.load_state_dict(weights)
-    except DAMAGED as error:
+    except Exception as error:  # whatever a foreign config leads to, the folder is at fault
+        if isinstance(error, ModelError) and "is a damaged model" in str(error):
+            raise
         raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
     return model.eval()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from timeloom.data.readers.text import not_utf8, opened
+from timeloom.data.readers.opened import opened
+from timeloom.data.readers.text import not_utf8
 
 
 def pieces(path: str | Path, size: int = 1 << 20) -> Iterator[str]:

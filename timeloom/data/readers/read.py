@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from timeloom.core import DataError, UsageError
+from timeloom.data.limits import MORE, current
 from timeloom.data.readers.conll import tagged_conll, untagged_conll
 from timeloom.data.readers.folder import tagged_folder, untagged_folder
 from timeloom.data.readers.guess import guess_tagged, guess_untagged
@@ -57,7 +58,7 @@ def read_tagged(
         raise DataError("there is no sentence in it", path)
     if feature_columns and not sentences[0].features:
         raise no_features(path)
-    return sentences
+    return list(within_limit(sentences, path))
 
 
 def read_untagged(
@@ -75,13 +76,27 @@ def read_untagged(
     """
     check_format(format, UNTAGGED_FORMATS)
     count = 0
-    for sentence in untagged(source, format, token_column, feature_columns):
+    name = source if isinstance(source, str | Path) else getattr(source, "name", "<stream>")
+    for sentence in within_limit(untagged(source, format, token_column, feature_columns), name):
         count += 1
         if feature_columns and not sentence.features:
-            raise no_features(source if isinstance(source, str | Path) else getattr(source, "name", "<stream>"))
+            raise no_features(name)
         yield sentence
     if count == 0 and isinstance(source, str | Path):
         raise DataError("there is no sentence in it", source)
+
+
+def within_limit(sentences: Iterable[Sentence], name: str | Path) -> Iterator[Sentence]:
+    most = current.get().sentence
+    for sentence in sentences:
+        if len(sentence.tokens) > most:
+            raise DataError(
+                f"a sentence of {len(sentence.tokens)} tokens, more than {most:g}.\n"
+                f"  Put an empty line, or the end of a line, where a sentence ends. {MORE}",
+                name,
+                sentence.line,
+            )
+        yield sentence
 
 
 def no_features(path: str | Path) -> DataError:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from timeloom.core import DataError
-from timeloom.core.files import reason
+from timeloom.data.limits import MORE, current
+from timeloom.data.readers.opened import opened
 
 BOM = b"\xef\xbb\xbf"
 
@@ -18,47 +16,25 @@ Lines = Iterable[tuple[int, str]]
 """Numbers from 1, and lines without their ends."""
 
 
-def numbered_lines(source: str | Path | IO[str] | IO[bytes]) -> Iterator[tuple[int, str]]:
-    """Lines of a UTF-8 file (through gzip when its name ends in .gz) or of an open stream, read as they come.
+def numbered_lines(source: str | Path | IO[str] | IO[bytes], encoding: str | None = None) -> Iterator[tuple[int, str]]:
+    """Lines of a file (through gzip when its name ends in .gz) or of an open stream, read as they come.
 
-    A line ends with LF or CRLF and with nothing else; a byte-order mark at the start is no part of the first. What
-    cannot be opened or read is a DataError that names the file, and for bytes that are not UTF-8 the line and offset.
+    A line ends with LF or CRLF, or in a file without any LF with CR, and with nothing else; a byte-order mark at the
+    start is no part of the first. Files are UTF-8, or UTF-16 or UTF-32 with its mark, unless an `encoding` is named.
+    What cannot be opened or read is a DataError that names the file, and for bytes that are not UTF-8 the line and
+    offset; so is a line longer than `timeloom.data.Limits` says.
     """
     if isinstance(source, str | Path):
-        yield from lines_of_file(Path(source))
+        with opened(Path(source), encoding) as file:
+            yield from decoded(file, Path(source))
     else:
         # Text streams over bytes (stdin) are read as bytes: what they hold is UTF-8, whatever the locale says.
         yield from decoded(getattr(source, "buffer", source), str(getattr(source, "name", "<stream>")))
 
 
-def lines_of_file(path: Path) -> Iterator[tuple[int, str]]:
-    with opened(path) as file:
-        yield from decoded(file, path)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file open for reading, through gzip when its name ends in .gz. What fails inside is a DataError."""
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            yield file  # pyright: ignore[reportReturnType]
-    except FileNotFoundError:
-        raise DataError("there is no such file.\n  Check the path.", path) from None
-    except IsADirectoryError:
-        raise DataError("this is a folder, a file was wanted.\n  Name a file inside it.", path) from None
-    except PermissionError:
-        raise DataError("this file may not be read.\n  Check its permissions.", path) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(
-            f"not a whole gzip file ({error}), as .gz promises.\n  Fetch or pack it again.", path
-        ) from error
-    except OSError as error:
-        raise DataError(f"cannot read the file: {reason(error)}", path) from error
-
-
 def decoded(file: Iterable[bytes] | Iterable[str], name: str | Path) -> Iterator[tuple[int, str]]:
     offset = 0  # in bytes, of the line's start
-    for number, raw in enumerate(file, start=1):
+    for number, raw in enumerate(within_limit(file, name), start=1):
         if isinstance(raw, str):
             yield number, raw.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")
             continue
@@ -71,10 +47,28 @@ def decoded(file: Iterable[bytes] | Iterable[str], name: str | Path) -> Iterator
         yield number, line.removesuffix("\n").removesuffix("\r")
 
 
+def within_limit(file: Iterable[bytes] | Iterable[str], name: str | Path) -> Iterator[bytes | str]:
+    """The lines with their ends. Never holds more of one than the limit."""
+    most = current.get().line
+    readline = getattr(file, "readline", None)
+    if readline is None or most == float("inf"):
+        yield from file
+        return
+    number, size = 0, int(most) + 1
+    while line := readline(size):
+        number += 1
+        if len(line) == size:
+            raise DataError(f"a line of more than {most / (1 << 20):g} MiB.\n  {MORE}", name, number)
+        yield line
+
+
 def not_utf8(content: bytes, at: int, offset: int, name: str | Path, line: int | None = None) -> DataError:
     """What to say of byte `at` of what was read from byte `offset` of a file on."""
     return DataError(
-        f"byte {content[at]:#04x} at offset {offset + at} is not UTF-8.\n  Save the file as UTF-8.", name, line
+        f"byte {content[at]:#04x} at offset {offset + at} is not UTF-8.\n"
+        "  Save the file as UTF-8, or name its encoding where the command has --encoding.",
+        name,
+        line,
     )
 
 
@@ -86,3 +80,9 @@ def columns(line: str) -> list[str]:
 def shortened(line: str, width: int = 60) -> str:
     """A line for a message: in quotes, its end left out when long."""
     return repr(line if len(line) <= width else line[: width - 3] + "...")
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a message, as many as can be read."""
+    shown = ", ".join(shortened(name, 30) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

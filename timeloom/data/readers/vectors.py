@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from timeloom.core import DataError
+from timeloom.data.readers.numerals import is_number
 from timeloom.data.readers.text import columns, numbered_lines, shortened
 
 
@@ -28,7 +29,7 @@ def read_vectors(path: str | Path, width: int, wanted: Callable[[str, int], bool
     place = 0
     for number, line in numbered_lines(path):
         fields = columns(line)
-        if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
+        if number == 1 and len(fields) == 2 and all(map(is_count, fields)):
             promised = int(fields[0])
             if int(fields[1]) != width:
                 raise another_width(int(fields[1]), width, path, number)
@@ -52,12 +53,8 @@ def read_vectors(path: str | Path, width: int, wanted: Callable[[str, int], bool
     return words, torch.tensor(rows, dtype=torch.float32).reshape(len(rows), width)
 
 
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19  # ² is a digit to Python, and no number
 
 
 def numbers(fields: list[str], path: str | Path, line: int) -> list[float]:

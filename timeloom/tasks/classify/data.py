@@ -11,6 +11,7 @@ import torch
 
 from timeloom.core import DataError, UsageError
 from timeloom.data import Example, seed_of
+from timeloom.tasks.classify.odd import notes_on_labels
 from timeloom.tasks.classify.options import LabelledFile
 from timeloom.train import Watch
 
@@ -21,8 +22,8 @@ class ClassifyData:
 
     Args:
         train: Labelled texts, or series of vectors, to learn from.
-        valid: Such that pick the best epoch. null: a tenth of train, drawn by a fixed seed, is held out.
-        test: Such to score the finished model on.
+        valid: Examples used to select the best epoch. null: a tenth of train, drawn by a fixed seed, is held out.
+        test: Examples to score the finished model on.
     """
 
     train: str
@@ -58,6 +59,8 @@ def prepare(data: ClassifyData, file: LabelledFile, watch: Watch) -> Prepared:
             "label gets a probability of its own"
         )
     labels = sorted({label for example in whole for label in example.labels})
+    for note in notes_on_labels(whole, data.train, file):
+        watch.note(note)
     if len(labels) < (1 if several else 2):
         only = f"every example has the label {labels[0]!r}" if labels else "no example has a label"
         raise DataError(f"{only}, so there is nothing to tell apart", data.train)

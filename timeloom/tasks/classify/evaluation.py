@@ -50,6 +50,11 @@ class LabelScores:
         return 200.0 * sum(self.right.values()) / both if both else 0.0
 
     @property
+    def one_each(self) -> bool:
+        """Whether all examples have one label, and got one."""
+        return sum(self.found.values()) == sum(self.given.values()) == self.examples
+
+    @property
     def names(self) -> list[str]:
         return sorted({*self.found, *self.given})
 
@@ -78,9 +83,11 @@ class LabelScores:
             f"{self.found.get(label, 0)} found, {self.right.get(label, 0)} of them right"
             for label in self.names
         ]
+        # Where every example has one label and gets one, micro F1 is the accuracy again.
+        micro = "" if self.one_each else f"micro F1 (all labels together): {self.micro_f1:6.2f}%; "
         head = (
-            f"{self.examples} examples; accuracy: {self.accuracy:6.2f}%; F1 over all labels: {self.micro_f1:6.2f}%, "
-            f"mean of the labels': {self.macro_f1:6.2f}%"
+            f"{self.examples} examples; accuracy: {self.accuracy:6.2f}%; {micro}macro F1 (mean over labels): "
+            f"{self.macro_f1:6.2f}%"
         )
         return "\n".join([head, *rows])
 

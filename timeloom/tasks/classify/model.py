@@ -29,6 +29,24 @@ class Batch:
         return Batch(self.content.to(device), None if self.labels is None else self.labels.to(device))
 
 
+def as_examples(examples: Sequence[Example | str]) -> list[Example]:
+    """The examples as such, which is a text alone where it is no list of them."""
+    if isinstance(examples, str | bytes | Example):
+        came = "an Example" if isinstance(examples, Example) else shortened(examples)
+        raise UsageError(f"one text came, {came}; wanted a list of texts.\n  Put it in brackets: classify([text]).")
+    given = list(examples)
+    if strange := [one for one in given if not isinstance(one, str | Example)]:
+        raise UsageError(
+            f"a {type(strange[0]).__name__} came among the examples; wanted texts or Examples.\n"
+            "  Give a series as timeloom.data.Example(series), in a list."
+        )
+    return [Example(one) if isinstance(one, str) else one for one in given]
+
+
+def shortened(text: str | bytes) -> str:
+    return repr(text if len(text) <= 40 else text[:40]) + "..." * (len(text) > 40)
+
+
 class Classifier(nn.Module):
     """Vectors of symbols → recurrent encoder → pooling → dropout → a score for every label.
 
@@ -107,7 +125,10 @@ class Classifier(nn.Module):
                 raise ShapeError(f"a series is {tuple(series.shape)}, wanted (T > 0, D={self.features})")
             return series
         if not isinstance(example.content, str):
-            raise UsageError("this classifier reads texts, and a series of vectors came")
+            raise UsageError(
+                "this classifier reads texts, and a series of vectors came; --format lines reads lines of numbers as "
+                "texts"
+            )
         return torch.tensor(self.tokenizer.encode(example.content) or [self.hidden], dtype=torch.long)
 
     @property
@@ -154,8 +175,11 @@ class Classifier(nn.Module):
 
     @torch.inference_mode()
     def probabilities(self, examples: Sequence[Example | str], batch_size: int = 64) -> Tensor:
-        """How likely each label is for each example: (N, L); rows sum to 1 unless there may be several labels."""
-        given = [Example(one) if isinstance(one, str) else one for one in examples]
+        """How likely each label is for each example: (N, L); rows sum to 1 unless there may be several labels.
+
+        Raises UsageError where one text is given in the place of a list of texts.
+        """
+        given = as_examples(examples)
         found = torch.zeros(len(given), len(self.labels))
         was_training = self.training
         self.eval()

@@ -22,26 +22,48 @@ class LabelledFile:
     """How the files are written.
 
     Args:
-        format: A table with a header (csv, tsv), JSON lines, lines that begin with their label, a folder with a folder
-            for each label; of series of vectors, npz with arrays x (N, T, D) and y, or a table with a row a step.
-        text_column: Name of the text's column or key; a number from 0 where a table has no header.
-        label_column: The same of the label's.
+        format: A table with a header (csv, tsv), JSON lines, lines that begin with their label, lines with __label__
+            words (fasttext), a folder with a folder for each label; of series of vectors, npz with arrays x (N, T, D)
+            and y, a table with a row a step (steps), files of the archives (ts), rows of a label and numbers (ucr).
+        text_column: Name of the text's column or key; a number from 0 where a table has no header. Several, with
+            commas between them (subject,body), are put together, a line each.
+        label_column: Name or number of the label's column or key.
         label_separator: What parts the labels where a text may have several, as in "sad|funny". null: it has one.
+        label_until: Only what stands before this sign is the label: ":" makes NUM of NUM:dist. null: all of it is.
+        delimiter: What parts the columns of a table. null: a comma in csv and a tab in tsv, or what parts the names in
+            the header.
+        encoding: Of text files, as in cp1252. null: UTF-8, or UTF-16 with its mark.
     """
 
-    format: Literal["guess", "csv", "tsv", "jsonlines", "lines", "folder", "npz", "steps"] = "guess"
+    format: Literal["guess", "csv", "tsv", "jsonlines", "lines", "fasttext", "folder", "npz", "steps", "ts", "ucr"] = (
+        "guess"
+    )
     text_column: str = "text"
     label_column: str = "label"
     label_separator: str | None = None
+    label_until: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
-        if self.label_separator == "":
-            raise UsageError("label_separator is empty, wanted what stands between two labels, or null")
+        for name in ("label_separator", "label_until"):
+            if getattr(self, name) == "":
+                raise UsageError(f"{name} is empty, wanted a sign or several, or null")
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise UsageError(f"delimiter is {self.delimiter!r}, wanted one sign, as in ';'")
 
     def read(self, path: str | Path, *, labelled: bool = True) -> list[Example]:
         """The examples of a file, with their labels or without. Raises DataError."""
         return read_labelled(
-            path, self.format, self.text_column, self.label_column, self.label_separator, labelled=labelled
+            path,
+            self.format,
+            self.text_column,
+            self.label_column,
+            self.label_separator,
+            labelled=labelled,
+            label_until=self.label_until,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
         )
 
 
