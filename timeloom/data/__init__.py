@@ -2,6 +2,8 @@
 
 from timeloom.data.batching import epoch_batches, evaluation_batches, seed_of
 from timeloom.data.example import Example
+from timeloom.data.learn_splitting import learn_splitting
+from timeloom.data.normalise import PLAIN, Normalised, normalise
 from timeloom.data.readers import (
     TAGGED_FORMATS,
     UNTAGGED_FORMATS,
@@ -15,16 +17,15 @@ from timeloom.data.readers import (
     read_vectors,
 )
 from timeloom.data.sentence import Sentence
+from timeloom.data.splitting import AT_BLANKS, Split, Splitting, TextToken, sentences_in
 from timeloom.data.tags import (
     SCHEMES,
     Chunk,
-    Normalised,
     TagPart,
     chunks,
     from_bio,
     guess_scheme,
     is_tag,
-    normalise,
     tag_parts,
     to_bio,
 )
@@ -34,9 +35,11 @@ from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
 from timeloom.data.windows import Window, WindowOptions, Windows, plan_windows
 
 __all__ = [
+    "AT_BLANKS",
     "EOS",
     "LECTURE_SENTENCES",
     "PAD",
+    "PLAIN",
     "SCHEMES",
     "TAGGED_FORMATS",
     "UNKNOWN",
@@ -47,9 +50,12 @@ __all__ = [
     "Level",
     "Normalised",
     "Sentence",
+    "Split",
+    "Splitting",
     "TagPart",
     "Term",
     "TextOptions",
+    "TextToken",
     "Tokenizer",
     "Vocabulary",
     "Window",
@@ -61,6 +67,7 @@ __all__ = [
     "from_bio",
     "guess_scheme",
     "is_tag",
+    "learn_splitting",
     "learn_tokenizer",
     "normalise",
     "pieces",
@@ -71,6 +78,7 @@ __all__ = [
     "read_untagged",
     "read_vectors",
     "seed_of",
+    "sentences_in",
     "tag_parts",
     "to_bio",
     "travel_corpus",

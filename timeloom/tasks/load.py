@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -49,7 +49,7 @@ def built(path: str | Path, trained: bool) -> Model:
     try:
         if not trained:
             torch.manual_seed(config["training"]["seed"])
-        model = kind(**{name: config[name] for name in names})
+        model = kind(**{name: config[name] for name in names}, **later_arguments(config))
         model.to(next(iter(weights.values())).dtype)
         if not trained:  # what was counted in the data, and not learned, stays
             counted = {name: weights[name] for name, _ in model.named_buffers() if name in weights}
@@ -58,6 +58,12 @@ def built(path: str | Path, trained: bool) -> Model:
     except DAMAGED as error:
         raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
     return model.eval()
+
+
+def later_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that models of earlier versions do not have."""
+    later = ("splitting", "plain") if config["task"] == "tag" else ()
+    return {name: config[name] for name in later if name in config}
 
 
 def load_as(kind: type[Kind], path: str | Path) -> Kind:
