@@ -231,7 +231,7 @@ def test_tags_without_rules_are_left_as_they_are() -> None:
     assert normalise([Sentence(("a",), ("B-x",))], "plain").sentences[0].tags == ("B-x",)
     assert normalise([Sentence(("a",), ("O",))], plain=True).scheme == "plain"
     several = [Sentence((str(n),), (f"word{n}",)) for n in range(40)]
-    with pytest.raises(DataError, match="40 different tags on 40 tokens.*hardly tags"):
+    with pytest.raises(DataError, match=r"40 different tags on 40 tokens.*hardly tags"):
         normalise(several)
     assert normalise(several, "plain").scheme == "plain"
 

@@ -23,8 +23,8 @@ Item = TypeVar("Item")
 def run(argv: Sequence[str]) -> int:
     parser = make_parser(
         "predict",
-        "Tag text: lines of raw text, CoNLL columns, or JSON with tokens or text. Raw text is split into sentences, words "
-        "and punctuation as the training data were (--tokenize).",
+        "Tag text: lines of raw text, CoNLL columns, or JSON with tokens or text. Raw text is split into sentences, "
+        "words and punctuation as the training data were (--tokenize).",
     )
     parser.add_argument("model", type=str, help="Model folder.")
     parser.add_argument("file", type=str, nargs="?", default="-", help="Sentences; - is standard input.")
@@ -122,8 +122,9 @@ class RawText:
     def __call__(self, text: str, line: int | None) -> list[Sentence]:
         found = sentences_in(text, self.splitting, self.tagger.knows, line)
         words = text.split()
-        unexpected = any(word[-1] in ",.!?;:" for word in words) if self.tagger.splitting is None else True
-        if self.note and unexpected and (self.note.startswith(UNKNOWN_SPLITTING) or differs(found, words)):
+        known = self.tagger.splitting is not None or self.splitting.punctuation
+        unexpected = differs(found, words) if known else any(word[-1] in ",.!?;:" for word in words)
+        if self.note and unexpected:
             tell(self.note)
             self.note = None
         return found
@@ -131,8 +132,8 @@ class RawText:
 
 SPLIT = "raw text is split into sentences, words and punctuation"
 UNKNOWN_SPLITTING = (
-    "the model does not say how its training data were split, so raw text is split at blanks and punctuation stays with "
-    "its words"
+    "the model does not say how its training data were split, so raw text is split at blanks and punctuation stays "
+    "with its words"
 )
 
 

@@ -62,7 +62,8 @@ def normalise(
             raise DataError("the sentence has no tags, one for each token was wanted", path, sentence.line)
         seen.update(sentence.tags)
     if scheme == PLAIN or (scheme == "guess" and (plain or (plain is None and is_plain(seen)))):
-        return Normalised(list(sentences), PLAIN, 0, None, told=told_of_plain(seen, scheme, path))
+        told = None if scheme == PLAIN or plain else told_of_plain(seen, path)
+        return Normalised(list(sentences), PLAIN, 0, None, told=told)
     spelling = spelling_of(seen, runs=scheme == "io")
     sentences = spelt(sentences, spelling)
     named, scheme = scheme, "iob1" if scheme == "io" else scheme
@@ -84,10 +85,8 @@ def is_plain(seen: Counter[str]) -> bool:
     return 2 * sum(count for tag, count in others.items() if looks_like_a_tag(tag)) < sum(others.values())
 
 
-def told_of_plain(seen: Counter[str], scheme: str, path: str | Path | None) -> str | None:
-    """What to say where nobody asked for plain tags. Raises DataError where so many are different that they are none."""
-    if scheme == PLAIN:
-        return None
+def told_of_plain(seen: Counter[str], path: str | Path | None) -> str:
+    """What to say where nobody asked for plain tags. Raises DataError where so many differ that they are none."""
     common = ", ".join(f"{tag} ({count})" for tag, count in seen.most_common(4))
     if 2 * len(seen) > seen.total() >= 40:
         raise DataError(

@@ -40,10 +40,8 @@ def spelling_of(tags: Collection[str], runs: bool = False) -> Spelling | None:
     for way in ways:
         if way is not None:
             example = next(tag for tag in sorted(tags) if way[tag] != tag)
-            return Spelling(
-                way,
-                f"its tags are spelt in another way: {example} is read as {way[example]} (--scheme plain leaves all as they are)",
-            )
+            told = f"its tags are spelt in another way: {example} is read as {way[example]}"
+            return Spelling(way, told + " (--scheme plain leaves all as they are)")
     return None
 
 

@@ -1,7 +1,8 @@
 """Raw text → sentences of tokens, as a corpus has them.
 
-A corpus says by its tokens how it was split: whether signs stand alone, whether `'s` does, which abbreviations keep their
-dot, whether `#tag` is one token or two. `learn_splitting` reads that off; `Splitting.split` does the same to other text.
+A corpus says by its tokens how it was split: whether signs stand alone, whether `'s` does, which abbreviations keep
+their dot, whether `#tag` is one token or two. `learn_splitting` reads that off; `Splitting.split` does the same to
+other text.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ class Cutter:
 
     def stays_inside(self, piece: str, at: int, end: int) -> bool:
         sign, before, behind = piece[at], piece[at - 1], piece[at + 1] if at + 1 < end else ""
-        if not behind or is_sign(behind) or sign in self.splitting.apart:
+        if not behind:
+            return sign in self.splitting.trailing
+        if is_sign(behind) or sign in self.splitting.apart:
             return False
         if before.isdigit() and behind.isdigit():
             return sign in KEPT_IN_NUMBERS

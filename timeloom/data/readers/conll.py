@@ -127,8 +127,8 @@ def at_tabs(line: str) -> list[str]:
 
 
 def tags_come_first(lines: Iterable[str]) -> bool:
-    """Whether the lines of a file are a tag and a word, `B-city<TAB>boston`: two columns, the first of them all tags and
-    most of the second none."""
+    """Whether the lines of a file are a tag and a word, `B-city<TAB>boston`: two columns, the first all tags and most
+    of the second none."""
     lines = list(lines)
     cut = cut_of(lines)
     rows = [fields for line in lines if (fields := cut(line)) and not line.startswith(("# ", "-DOCSTART-"))]

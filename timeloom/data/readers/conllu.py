@@ -5,8 +5,8 @@
     1    vamos    ir    VERB   ...
     2    nos      nosotros PRON ...
 
-Words are the column FORM (1), tags the column UPOS (3) unless another is named: 4 XPOS, 5 FEATS, 7 DEPREL. Rows of several
-words (`1-2`) and of words that are not written (`2.1`) are no tokens. Where blanks stand is known from SpaceAfter=No.
+Words are the column FORM (1), tags the column UPOS (3) unless another is named: 4 XPOS, 5 FEATS, 7 DEPREL. Rows of
+several words (`1-2`) and of words that are not written (`2.1`) are no tokens. SpaceAfter=No says where no blank stands.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def sentences(lines: Lines, path: Path | str) -> Iterator[list[Row]]:
 
 
 def written(rows: list[Row], tokens: int) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The text of a sentence, and where in it each word stands; words that are written as one all stand where it does."""
+    """The text of a sentence, and where in it each word stands; words written as one all stand where that does."""
     text, offsets, covered = "", [], 0
     place = (0, 0)
     for row in rows:

@@ -70,7 +70,7 @@ def guess_tagged(
 def begins_records(rows: Sequence[str]) -> bool:
     """Whether lines begin an array of objects; a sentence of CoNLL may begin with a bracket, too."""
     return begins_array(rows[0]) and (
-        len(rows) == 1 or not rows[0].strip() == "[" or rows[1].lstrip()[:1] in ("{", "[", "]")
+        len(rows) == 1 or rows[0].strip() != "[" or rows[1].lstrip()[:1] in ("{", "[", "]")
     )
 
 

@@ -5,14 +5,15 @@
     {"text": "fly to Oslo", "entities": [[7, 11, "city"]]}                                 spaCy, Doccano
     {"text": "fly to Oslo", "spans": [{"start": 7, "end": 11, "label": "city"}]}           Prodigy, Doccano
 
-`label` may be missing. Other keys are not looked at. A text with spans is split as raw text is, and at both ends of each
-span; blanks in the name of a span become underscores.
+`label` may be missing. Other keys are not looked at. A text with spans is split as raw text is, and at both ends of
+each span; blanks in the name of a span become underscores.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +100,7 @@ def untagged_json(lines: Lines, path: Path | str, split: Split) -> Iterator[Sent
 def sentences_with_spans(text: str, spans: list[Any], key: str, place: Place) -> Iterator[Sentence]:
     """The sentences of a text, none of which ends inside a span."""
     marked = sorted(marked_by(span, key, text, place) for span in spans)
-    for one, other in zip(marked, marked[1:], strict=False):
+    for one, other in pairwise(marked):
         if other.start < one.end:
             raise DataError(
                 f'"{key}" has spans that overlap: {list(one)} and {list(other)}.\n'
@@ -132,10 +133,7 @@ def sentences_with_spans(text: str, spans: list[Any], key: str, place: Place) ->
 def cut_at(token: TextToken, edges: set[int]) -> list[TextToken]:
     """A token, in pieces where spans begin or end inside it."""
     cuts = [token.start, *sorted(edge for edge in edges if token.start < edge < token.end), token.end]
-    return [
-        TextToken(token.text[start - token.start : end - token.start], start, end)
-        for start, end in zip(cuts, cuts[1:], strict=False)
-    ]
+    return [TextToken(token.text[start - token.start : end - token.start], start, end) for start, end in pairwise(cuts)]
 
 
 def tag_of(token: TextToken, marked: list[Marked]) -> str:

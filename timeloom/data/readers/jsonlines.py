@@ -19,8 +19,8 @@ UNWRITABLE = re.compile("[ \t\r\n\ud800-\udfff]")
 
 
 def objects(lines: Lines, path: Path | str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Line, text and content of each object: one a line, or those of an array, over as many lines as it may have. A pair
-    of a text and an object, as spaCy writes them, is an object that has the text under "text"."""
+    """Line, text and content of each object: one a line, or those of an array, over as many lines as it may have. A
+    pair of a text and an object, as spaCy writes them, is an object that has the text under "text"."""
     remaining = iter(lines)
     for number, line in remaining:
         if not line.strip():
@@ -61,6 +61,7 @@ def items(lines: Lines, path: Path | str) -> Iterator[tuple[int, str, Any]]:
         yield number, text[at:end], item
         at = blanks_end(text, end)
         if text[at : at + 1] not in (",", "]"):
+            number += text.count("\n", counted, at)
             raise DataError(f"not JSON: wanted a comma or ] and not {shortened(text[at:])}", path, number)
         at += text[at] == ","
     if rest := text[at + 1 :].strip():

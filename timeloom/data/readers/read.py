@@ -92,10 +92,10 @@ def read_untagged(
 ) -> Iterator[Sentence]:
     """Sentences without tags, one by one as they come, from a file (.gz too), a folder or an open stream.
 
-    "text" has a sentence on each line, or what `split` makes several of; empty lines are skipped. "conll" has one token a line,
-    in the column `token_column`, and features of it in the columns `feature_columns`; "lines" has tokens before a tab,
-    and tags behind it that are not looked at. A file without a sentence is a DataError; a stream that brings none has
-    simply ended.
+    "text" has raw text on each line, which `split` makes sentences of; empty lines are skipped. "conll" has one token a
+    line, in the column `token_column`, and features of it in the columns `feature_columns`; "lines" has tokens before a
+    tab, and tags behind it that are not looked at. A file without a sentence is a DataError; a stream that brings none
+    has simply ended.
     """
     check_format(format, UNTAGGED_FORMATS)
     count = 0

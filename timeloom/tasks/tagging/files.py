@@ -26,8 +26,8 @@ class TaggedFile:
     """How the files are written.
 
     Args:
-        format: Their format: CoNLL columns, CoNLL-U, a folder with seq.in and seq.out, JSON (tokens with tags, or a text
-            with spans), lines of words TAB tags, or of pairs like Oslo:B-city.
+        format: Their format: CoNLL columns, CoNLL-U, a folder with seq.in and seq.out, JSON (tokens with tags, or a
+            text with spans), lines of words TAB tags, or of pairs like Oslo:B-city.
         token_column: Column of the token in CoNLL files, from 0; -1 is the last.
         tag_column: Column of the tag in CoNLL files, from 0; -1 is the last, and in CoNLL-U the part of speech (3).
         feature_columns: Columns of what else is known of a token in CoNLL files, its part of speech for instance, as in

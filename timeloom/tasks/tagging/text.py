@@ -23,8 +23,8 @@ class TextChunk(NamedTuple):
 
 @dataclass(frozen=True)
 class TaggedText:
-    """A sentence of a text: its tokens, where in the text they begin and end (in characters), their tags, and the chunks
-    that these spell; plain tags spell none. `label` as in `Tagged`."""
+    """A sentence of a text: its tokens, where in the text they begin and end (in characters), their tags, and the
+    chunks that these spell; plain tags spell none. `label` as in `Tagged`."""
 
     tokens: list[str]
     offsets: list[tuple[int, int]]
