@@ -56,7 +56,7 @@ def test_conllu(tmp_path: Path) -> None:
     assert read_tagged(path, tag_column=7)[0].tags == ("root", "obj", "case", "det", "obl", "punct")
     assert read_tagged(path, feature_columns=[4])[0].features == (("V", "P", "E", "D", "N", "Z"),)
     assert [one.tokens for one in read_untagged(path)] == [first.tokens, second.tokens]
-    assert [one.tokens for one in read_untagged(io.StringIO(CONLLU[CONLLU.index("1-2") :]))][0] == first.tokens
+    assert next(read_untagged(io.StringIO(CONLLU[CONLLU.index("1-2") :]))).tokens == first.tokens
 
 
 def test_conllu_that_is_none(tmp_path: Path) -> None:

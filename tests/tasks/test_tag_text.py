@@ -154,7 +154,7 @@ def test_plain_tags_are_learned_and_scored_by_accuracy(speech: Path, tmp_path: P
     assert tagger.tag_text("The dog sleeps")[0].chunks == []
     path = tmp_path / "t.conll"
     path.write_text(block("The dog sings", "DT NN VBZ") + "\n" + block("The", "VBZ"))
-    scores, notes = evaluate_tagger(tagger, path)
+    scores, _ = evaluate_tagger(tagger, path)
     found = scores.as_dict()
     right = tagger.tag([["The", "dog", "sings"]])[0][2] == "VBZ"
     assert scores.plain

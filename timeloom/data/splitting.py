@@ -156,6 +156,8 @@ class Cutter:
         if sign in self.splitting.trailing and start - 2 >= begin and not is_sign(piece[start - 2]):
             return end
         first = start - 1
+        if self.known(piece[begin:first]):  # an abbreviation at the end of a sentence: Corp..
+            return first
         while first > begin and piece[first - 1] == sign:
             first -= 1
         return first if start - first > 1 and (sign in IN_RUNS or self.known(piece[first:start])) else start - 1

@@ -115,7 +115,8 @@ def of_folder(folder: Path, with_terms: bool) -> Iterator[Document]:
         name = alone[0]
         there, missing = (texts[name], f"{name}.key") if name in texts else (keys[name], f"{name}.txt")
         raise DataError(
-            f"there is no {missing} to go with {there.name}; {len(alone)} of {len(texts) + len(keys)} files are alone.\n"
+            f"there is no {missing} to go with {there.name}; {len(alone)} of "
+            f"{len(texts) + len(keys)} files are alone.\n"
             "  Wanted: a folder with docs/*.txt and keys/*.key, or both kinds side by side, with equal names.",
             folder,
         )
