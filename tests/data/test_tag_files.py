@@ -69,8 +69,9 @@ def test_conllu_that_is_none(tmp_path: Path) -> None:
 def test_tags_first(tmp_path: Path) -> None:
     text = "O\tfly\nO\tto\nB-x\tNew\nI-x\tYork\n\nO\tto\nB-x\tOslo\n"
     notes: list[str] = []
+    path = tmp_path / "t"
     for separator in "\t ":
-        path = put(tmp_path / "t", text.replace("\t", separator))
+        put(path, text.replace("\t", separator))
         assert pairs(read_tagged(path, note=notes.append)) == NER
         assert [one.tokens for one in read_untagged(path, "conll")][1] == ("to", "Oslo")
     assert notes == ["tags stand in the first column and words in the second (--token_column 1 --tag_column 0)"] * 2

@@ -199,9 +199,6 @@ def test_plain_on_the_command_line(
     class Stdin:
         buffer = io.BytesIO(b"The dog\n")
 
-        def isatty(self) -> bool:
-            return False
-
     monkeypatch.setattr(sys, "stdin", Stdin())
     assert main(["predict", str(speech), "--output=json"]) == 0
     row = json.loads(capsys.readouterr().out)

@@ -87,7 +87,7 @@ def run(argv: Sequence[str]) -> int:
     strangers: list[Counter[str]] = [Counter() for _ in tagger.features]
     words = 0
     split = RawText(tagger, options.tokenize)
-    if streaming and sys.stdin.isatty():
+    if streaming and sys.stdin.buffer.isatty():
         tell("type a text on each line; Ctrl-D ends")
     sentences = read_untagged(source, options.format, token_column, feature_columns, split)
     for group in grouped(sentences, 1 if streaming else 64):
