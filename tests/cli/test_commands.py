@@ -111,7 +111,14 @@ def test_predict_from_files_and_stdin(
     assert main(["predict", str(model), str(tmp_path / "s.txt"), "--output", "json"]) == 0
     rows = [json.loads(line) for line in lines(capsys.readouterr().out)]
     assert rows[1]["tokens"] == ["leave", "New", "York", "on", "Friday"]
-    assert rows[1]["chunks"][0] == {"type": "from", "text": "New York", "start": 1, "end": 3}
+    assert rows[1]["chunks"][0] == {
+        "type": "from",
+        "text": "New York",
+        "start": 6,
+        "end": 14,
+        "tokens": [1, 3],
+    }
+    assert rows[1]["text"][6:14] == "New York"
 
     class Stdin:
         buffer = io.BytesIO(b'{"tokens": ["leave", "Rome"]}\n{"text": "reach Rome"}\n')

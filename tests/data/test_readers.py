@@ -276,7 +276,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_unknown_formats(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no format 'text' here, wanted one of guess, conll, folder, jsonlines, lines"):
+    with pytest.raises(UsageError, match="no format 'text' here, wanted one of guess, conll, conllu, folder"):
         read_tagged(tmp_path, "text")
     with pytest.raises(UsageError, match="no format 'words' here"):
         next(read_untagged(tmp_path, "words"))

@@ -84,6 +84,7 @@ def test_is_tag() -> None:
     [
         ("bio", "B-x I-x B-x O B-y I-y I-y"),
         ("iob1", "I-x I-x B-x O I-y I-y I-y"),
+        ("ioe2", "I-x E-x E-x O I-y I-y E-y"),
         ("iobes", "B-x E-x S-x O B-y I-y E-y"),
         ("bilou", "B-x L-x U-x O B-y I-y L-y"),
     ],
@@ -121,6 +122,7 @@ def test_no_repair_exactly_where_the_scheme_would_write_the_same(data: st.DataOb
         ("iobes", "I-x", "B-x", 1),
         ("iobes", "S-x I-x E-x", "B-x B-x I-x", 1),
         ("bilou", "B-x L-y U-x", "B-x B-y B-x", 1),
+        ("ioe2", "I-x E-y O I-x", "B-x B-y O B-x", 2),
     ],
 )
 def test_repairs_by_hand(scheme: str, tags: str, bio: str, repairs: int) -> None:
@@ -139,6 +141,9 @@ def test_repairs_by_hand(scheme: str, tags: str, bio: str, repairs: int) -> None
         (["B-x B-x"], "bio"),
         (["B-x", "S-x"], "iobes"),
         (["B-x L-x"], "bilou"),
+        (["I-x E-x"], "ioe2"),
+        (["B-x E-x"], "iobes"),
+        (["I-x O", "I-x I-x", "O B-x", "I-y B-y"], "iob1"),
     ],
 )
 def test_guess(corpus: list[str], scheme: str) -> None:
@@ -146,7 +151,7 @@ def test_guess(corpus: list[str], scheme: str) -> None:
 
 
 def test_unknown_scheme() -> None:
-    with pytest.raises(UsageError, match="no tag scheme 'iob3', wanted one of bio, iob1, iobes, bilou"):
+    with pytest.raises(UsageError, match="no tag scheme 'iob3', wanted one of bio, iob1, ioe2, iobes, bilou"):
         to_bio(["O"], "iob3")
 
 
@@ -197,12 +202,77 @@ def test_strict_in_a_file_of_one_sentence_a_line_names_that_line() -> None:
         normalise([Sentence(("a", "b"), ("O", "I-x"), line=7)], "bio", strict=True, path="f")
 
 
-@pytest.mark.parametrize("scheme", ["guess", "bio"])
-def test_normalise_names_the_line_of_what_is_no_tag(scheme: str) -> None:
-    with pytest.raises(DataError, match=r"^f:3: token 2, 'b': 'NN' is not a tag"):
-        normalise([Sentence(("a", "b"), ("O", "NN"), line=2, vertical=True)], scheme, path="f")
+def test_normalise_names_the_line_of_what_is_no_tag() -> None:
+    with pytest.raises(DataError, match=r"(?s)^f:3: token 2, 'b': 'NN' is not a tag.*--scheme; plain takes any"):
+        normalise([Sentence(("a", "b"), ("O", "NN"), line=2, vertical=True)], "bio", path="f")
+    mostly = Sentence(("a", "b", "c"), ("B-x", "NN", "I-x"), line=2, vertical=True)
+    for plain in (None, False):
+        with pytest.raises(DataError, match=r"^f:3: token 2, 'b': 'NN' is not a tag"):
+            normalise([mostly], "guess", path="f", plain=plain)
+    with pytest.raises(DataError, match=r"^f:2: token 1, 'a': 'NN' is not a tag"):
+        normalise([Sentence(("a",), ("NN",), line=2)], "guess", path="f", plain=False)
     with pytest.raises(DataError, match=r"^f:2: the sentence has no tags"):
-        normalise([Sentence(("a",), line=2)], scheme, path="f")
+        normalise([Sentence(("a",), line=2)], "guess", path="f")
+
+
+def test_one_odd_tag_of_a_scheme_does_not_change_the_guess() -> None:
+    """CoNLL-2003's training file is IOB1, with a few B- after O."""
+    right, odd = Sentence(("New", "York"), ("I-x", "I-x"), line=1), Sentence(("so", "Rome"), ("O", "B-x"), line=7)
+    done = normalise([right, odd, right, right], path="f")
+    assert (done.scheme, done.repairs, done.lines) == ("iob1", 1, [7])
+    assert [one.tags for one in done.sentences[:2]] == [("B-x", "I-x"), ("O", "B-x")]
+
+
+def test_tags_without_rules_are_left_as_they_are() -> None:
+    words = Sentence(("The", "dog", "barks"), ("DT", "NN", "VBZ"))
+    done = normalise([words])
+    assert (done.scheme, done.sentences) == ("plain", [words])
+    assert "one for each token, 3 different ones: DT (1)" in (done.told or "")
+    assert normalise([Sentence(("a",), ("B-x",))], "plain").sentences[0].tags == ("B-x",)
+    assert normalise([Sentence(("a",), ("O",))], plain=True).scheme == "plain"
+    several = [Sentence((str(n),), (f"word{n}",)) for n in range(40)]
+    with pytest.raises(DataError, match=r"40 different tags on 40 tokens.*hardly tags"):
+        normalise(several)
+    assert normalise(several, "plain").scheme == "plain"
+
+
+@pytest.mark.parametrize(
+    ("tags", "bio"),
+    [
+        ("b-x i-x o", "B-x I-x O"),
+        ("B_a_b I_a_b O", "B-a_b I-a_b O"),
+        ("B:x I:x 0", "B-x I-x O"),
+        ("B-x I-x 0", "B-x I-x O"),
+        ("a-b-B a-b-I O", "B-a-b I-a-b O"),
+        ("x_B x_I O", "B-x I-x O"),
+        ("B I O", "B-chunk I-chunk O"),
+        ("I I O", "B-chunk I-chunk O"),
+        ("b o b", "B-chunk O B-chunk"),
+        ("1 1 0", "B-chunk I-chunk O"),
+        ("B M E S", "B-chunk I-chunk I-chunk B-chunk"),
+        ("B-NS M-NS E-NS W-NR", "B-NS I-NS I-NS B-NR"),
+    ],
+)
+def test_other_spellings(tags: str, bio: str) -> None:
+    done = normalise([Sentence(tuple(split(tags)), tuple(split(tags)))])
+    assert done.sentences[0].tags == tuple(split(bio))
+    assert done.repairs == 0
+    assert "is read as" in (done.told or "")
+
+
+def test_runs_of_types_are_chunks_where_that_is_said() -> None:
+    tags = ("PER", "PER", "O", "LOC")
+    assert normalise([Sentence(tags, tags)]).scheme == "plain"
+    done = normalise([Sentence(tags, tags)], "io")
+    assert (done.scheme, done.repairs) == ("io", 0)
+    assert done.sentences[0].tags == ("B-PER", "I-PER", "O", "B-LOC")
+
+
+def test_parts_of_a_tag_without_a_letter() -> None:
+    assert tag_parts("Case=Nom|N", plain=True) == [
+        TagPart(type="Case=Nom|N"),
+        *(TagPart(word=word) for word in ("Case", "Nom", "N")),
+    ]
 
 
 def test_a_tag_of_another_scheme_is_refused() -> None:

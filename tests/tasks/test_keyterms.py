@@ -151,7 +151,13 @@ def test_no_layer_looks_at_each_word_by_itself(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ('{"keyterms": []}', 'train.jsonl:1: there is no text under "text"'),
-        ('{"text": "a", "keyterms": "b"}', 'train.jsonl:1: "keyterms" is .* wanted a list of strings'),
+        ('{"text": "a", "keyterms": 3}', 'train.jsonl:1: "keyterms" is .* wanted a list of strings'),
+        ('{"text": "a", "keyterms": "b, c"}', "(?s)train.jsonl:1: .*Put semicolons between terms"),
+        (
+            '{"title": "a", "abstract": "b", "keyword": "c;d"}',
+            r"""(?s)train.jsonl:1: .*--text_keys '\["title", "abstract"\]' --terms_key keyword""",
+        ),
+        ('{"text": "a", "keywords": ["b"]}', "(?s)train.jsonl:1: .*say --terms_key keywords"),
         ('{"text": "a"}', 'train.jsonl:1: "keyterms" is .null.'),
         ("", "train.jsonl: there is nothing in it"),
     ],

@@ -26,7 +26,7 @@ def run(argv: Sequence[str]) -> int:
         type=str,
         nargs="?",
         default="-",
-        help="JSON lines, or a .txt with a document a line; - is standard input.",
+        help="JSON, a .txt with a document a line, or a folder of .txt files; - is standard input.",
     )
     parser.add_argument("--count", type=int, default=10, help="Most terms of a document.")
     parser.add_argument(

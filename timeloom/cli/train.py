@@ -133,8 +133,9 @@ def tell_tagger(result: Trained[tagging.Tagger, tagging.TaggingScores], options:
     row = result.progress.history[result.progress.best_epoch]
     labels = f", labels {row['label_accuracy']:.2f} %," if "label_accuracy" in row else ""
     learned = ", which it has learned, too" if options["data"].train_on_valid else ""
+    score = f"accuracy {row['accuracy']:.2f} %" if result.model.plain else f"F1 {row['f1']:.2f}"
     line = (
-        f"{kept_epoch(result.progress)}: F1 {row['f1']:.2f}{labels} on the validation data{learned}; "
+        f"{kept_epoch(result.progress)}: {score}{labels} on the validation data{learned}; "
         f"{result.progress.seconds:.0f} s of training"
     )
     return line if result.test is None else f"{result.test.report()}\n{line}"

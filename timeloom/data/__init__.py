@@ -2,7 +2,9 @@
 
 from timeloom.data.batching import epoch_batches, evaluation_batches, seed_of
 from timeloom.data.example import Example
+from timeloom.data.learn_splitting import learn_splitting
 from timeloom.data.limits import Limits, no_limits
+from timeloom.data.normalise import PLAIN, Normalised, normalise
 from timeloom.data.readers import (
     TAGGED_FORMATS,
     UNTAGGED_FORMATS,
@@ -16,16 +18,15 @@ from timeloom.data.readers import (
     read_vectors,
 )
 from timeloom.data.sentence import Sentence
+from timeloom.data.splitting import AT_BLANKS, Split, Splitting, TextToken, sentences_in
 from timeloom.data.tags import (
     SCHEMES,
     Chunk,
-    Normalised,
     TagPart,
     chunks,
     from_bio,
     guess_scheme,
     is_tag,
-    normalise,
     tag_parts,
     to_bio,
 )
@@ -35,9 +36,11 @@ from timeloom.data.vocab import PAD, UNKNOWN, Vocabulary
 from timeloom.data.windows import Window, WindowOptions, Windows, plan_windows
 
 __all__ = [
+    "AT_BLANKS",
     "EOS",
     "LECTURE_SENTENCES",
     "PAD",
+    "PLAIN",
     "SCHEMES",
     "TAGGED_FORMATS",
     "UNKNOWN",
@@ -49,9 +52,12 @@ __all__ = [
     "Limits",
     "Normalised",
     "Sentence",
+    "Split",
+    "Splitting",
     "TagPart",
     "Term",
     "TextOptions",
+    "TextToken",
     "Tokenizer",
     "Vocabulary",
     "Window",
@@ -63,6 +69,7 @@ __all__ = [
     "from_bio",
     "guess_scheme",
     "is_tag",
+    "learn_splitting",
     "learn_tokenizer",
     "no_limits",
     "normalise",
@@ -74,6 +81,7 @@ __all__ = [
     "read_untagged",
     "read_vectors",
     "seed_of",
+    "sentences_in",
     "tag_parts",
     "to_bio",
     "travel_corpus",

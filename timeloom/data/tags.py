@@ -4,6 +4,7 @@ A tag is `O` (outside) or `letter-type`, split at the first dash. With chunks `a
 
     bio     B-x I-x B-x    every chunk begins with B (IOB2, Ratnaparkhi 1998); what Timeloom works with
     iob1    I-x I-x B-x    B only where the chunk before touches and has the same type (Ramshaw & Marcus 1995)
+    ioe2    I-x E-x E-x    every chunk ends with E (Tjong Kim Sang & Veenstra 1999)
     iobes   B-x E-x S-x    the last token is E, a chunk of one token is S
     bilou   B-x L-x U-x    the same with L for E and U for S (Ratinov & Roth 2009)
 """
@@ -11,14 +12,11 @@ A tag is `O` (outside) or `letter-type`, split at the first dash. With chunks `a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 from timeloom.core import DataError, UsageError
-from timeloom.data.sentence import Sentence
 
 
 class Chunk(NamedTuple):
@@ -30,18 +28,21 @@ class Chunk(NamedTuple):
 
 
 class Scheme(NamedTuple):
-    """Which letters stand inside chunks, which of them only at a chunk's beginning, which only at its end."""
+    """Which letters stand inside chunks, which of them only at a chunk's beginning, which only at its end; and what is
+    written for a chunk's first, inner and last token, and for one alone."""
 
     letters: str
     begin: str
     end: str
+    written: str
 
 
 SCHEMES = {
-    "bio": Scheme("BI", begin="B", end=""),
-    "iob1": Scheme("BI", begin="B", end=""),
-    "iobes": Scheme("BIES", begin="BS", end="ES"),
-    "bilou": Scheme("BILU", begin="BU", end="LU"),
+    "bio": Scheme("BI", begin="B", end="", written="BIIB"),
+    "iob1": Scheme("BI", begin="B", end="", written="IIII"),  # B where the chunk before touches
+    "ioe2": Scheme("IE", begin="", end="E", written="IIEE"),
+    "iobes": Scheme("BIES", begin="BS", end="ES", written="BIES"),
+    "bilou": Scheme("BILU", begin="BU", end="LU", written="BILU"),
 }
 
 
@@ -91,24 +92,20 @@ def chunks(tags: Sequence[str]) -> list[Chunk]:
 
 
 def guess_scheme(tag_sequences: Iterable[Sequence[str]]) -> str:
-    """The scheme that the tags of a corpus are written in.
-
-    Any E- or S- says iobes, else any L- or U- says bilou. B, I and O alone are iob1 when some chunk begins with I and
-    no B begins one but directly after a chunk of its own type; in every other case they are bio.
-    """
-    sequences = [[split_tag(tag) for tag in tags] for tags in tag_sequences]
-    letters = {tag.letter for tags in sequences for tag in tags}
-    if letters & {"E", "S"}:
-        return "iobes"
-    if letters & {"L", "U"}:
-        return "bilou"
-    inside_begins = False
-    for tags in sequences:
-        for previous, tag in pairwise([OUTSIDE, *tags]):
-            if tag.letter == "B" and previous.type != tag.type:
-                return "bio"
-            inside_begins |= tag.letter == "I" and previous.type != tag.type
-    return "iob1" if inside_begins else "bio"
+    """The scheme that explains most of a corpus: of those that have all its letters, the one with the fewest tags that
+    could not stand where they do; of equals the first in SCHEMES."""
+    sequences = [tuple(tags) for tags in tag_sequences]
+    letters = {split_tag(tag).letter for tag in {tag for tags in sequences for tag in tags}} - {"O"}
+    fitting = [name for name, scheme in SCHEMES.items() if letters <= set(scheme.letters)]
+    if letters <= set("BI"):
+        fitting = ["bio", "iob1"]  # the others would have every chunk closed
+    if not fitting:  # whichever is taken, `check_tags` names a tag that is not of it
+        return "iobes" if letters & {"E", "S"} else "bilou"
+    if len(fitting) == 1:
+        return fitting[0]
+    seen = Counter(sequences)
+    repairs = {name: sum(n * len(convert(tags, name)[1]) for tags, n in seen.items()) for name in fitting}
+    return min(fitting, key=lambda name: repairs[name])
 
 
 def to_bio(tags: Sequence[str], scheme: str) -> tuple[tuple[str, ...], int]:
@@ -123,62 +120,17 @@ def to_bio(tags: Sequence[str], scheme: str) -> tuple[tuple[str, ...], int]:
 
 def from_bio(tags: Sequence[str], scheme: str) -> tuple[str, ...]:
     """The same chunks in the letters of `scheme`."""
-    letters = find_scheme(scheme).letters
+    first, inner, last, alone = find_scheme(scheme).written
     written = ["O"] * len(tags)
     before = Chunk("", 0, 0)
     for chunk in chunks(tags):
-        last = chunk.end - 1
-        for i in range(chunk.start, chunk.end):
-            written[i] = f"I-{chunk.type}"
-        touches = before.end == chunk.start and before.type == chunk.type
-        if scheme != "iob1" or touches:
-            written[chunk.start] = f"B-{chunk.type}"
-        if len(letters) == 4:  # BIES or BILU
-            written[last] = f"{letters[3] if chunk.start == last else letters[2]}-{chunk.type}"
+        size = chunk.end - chunk.start
+        letters = [alone] if size == 1 else [first, *[inner] * (size - 2), last]
+        if scheme == "iob1" and before.end == chunk.start and before.type == chunk.type:
+            letters[0] = "B"
+        written[chunk.start : chunk.end] = [f"{letter}-{chunk.type}" for letter in letters]
         before = chunk
     return tuple(written)
-
-
-@dataclass(frozen=True)
-class Normalised:
-    """Sentences in BIO, the scheme they came in, and what had to be repaired."""
-
-    sentences: list[Sentence]
-    scheme: str
-    repairs: int
-    first_repair: str | None
-
-
-def normalise(
-    sentences: Sequence[Sentence], scheme: str = "guess", strict: bool = False, path: str | Path | None = None
-) -> Normalised:
-    """Bring all sentences to BIO; `scheme` is "guess" or a name in SCHEMES, `path` the file that messages name.
-
-    With `strict` the first tag that could not stand where it stands is a DataError with file, line and token; without,
-    it is repaired as `to_bio` says and counted.
-    """
-    for sentence in sentences:
-        check_tags(sentence, scheme, path)
-    if scheme == "guess":
-        scheme = guess_scheme(sentence.tags or () for sentence in sentences)
-        for sentence in sentences:
-            check_tags(sentence, scheme, path, guessed=True)
-    done, repairs, first = [], 0, None
-    for sentence in sentences:
-        assert sentence.tags is not None
-        bio, repaired = convert(sentence.tags, scheme)
-        if repaired and strict:
-            raise DataError(
-                f"{describe(sentence, repaired[0], scheme)}.\n  Mend the file, or read it without strict tags.",
-                path,
-                sentence.line_of(repaired[0]),
-            )
-        if repaired and first is None:
-            text = f"{describe(sentence, repaired[0], scheme)}; read as {join_tag(bio[repaired[0]])}"
-            first = str(DataError(text, path, sentence.line_of(repaired[0])))
-        repairs += len(repaired)
-        done.append(replace(sentence, tags=tuple(map(join_tag, bio))))
-    return Normalised(done, scheme, repairs, first)
 
 
 def convert(tags: Sequence[str], scheme: str) -> tuple[list[Tag], list[int]]:
@@ -211,47 +163,12 @@ def may_follow(previous: Tag, tag: Tag, scheme: str) -> bool:
         return tag.letter != "B" or tag.type == previous.type
     if is_open(previous, rules):
         return continues(previous, tag, rules)
-    return continues(previous, tag, rules) or tag == OUTSIDE or tag.letter in rules.begin
+    return continues(previous, tag, rules) or tag == OUTSIDE or tag.letter in rules.written[0] + rules.written[3]
 
 
 def is_open(tag: Tag, rules: Scheme) -> bool:
     """Whether the scheme wants the chunk that `tag` stands in to go on."""
     return rules.end != "" and tag != OUTSIDE and tag.letter not in rules.end
-
-
-def describe(sentence: Sentence, position: int, scheme: str) -> str:
-    """Why the tag at `position` cannot stand there: token, tag, what stands before, what was wanted."""
-    assert sentence.tags is not None
-    rules = find_scheme(scheme)
-    tag = split_tag(sentence.tags[position])
-    previous = split_tag(sentence.tags[position - 1]) if position else OUTSIDE
-    before = f"after {sentence.tags[position - 1]}" if position else "at the start of the sentence"
-    if may_follow(previous, tag, scheme):  # so the end of the sentence is what does not follow
-        before = "at the end of the sentence"
-        wanted = f"{rules.letters[2]}-{tag.type}" if is_open(previous, rules) else f"{rules.letters[3]}-{tag.type}"
-    elif scheme == "iob1":
-        wanted = f"I-{tag.type}, for B- only parts two chunks of one type"
-    elif is_open(previous, rules):
-        wanted = f"I-{previous.type} or {rules.letters[2]}-{previous.type}"
-    else:
-        wanted = " or ".join(f"{letter}-{tag.type}" for letter in rules.begin)
-    token = f"token {position + 1}, '{sentence.tokens[position]}'"
-    return f"{token}, has the tag {sentence.tags[position]} {before}, wanted in {scheme}: {wanted}"
-
-
-def check_tags(sentence: Sentence, scheme: str, path: str | Path | None, guessed: bool = False) -> None:
-    """Raise a DataError with file and line unless the sentence has tags, each of them one of `scheme`'s; `guessed` says
-    that nobody named it."""
-    if sentence.tags is None:
-        raise DataError("the sentence has no tags, one for each token was wanted", path, sentence.line)
-    letters = LETTERS if scheme == "guess" else find_scheme(scheme).letters
-    for position, text in enumerate(sentence.tags):
-        try:
-            split_tag(text, letters)
-        except DataError as error:
-            token = f"token {position + 1}, '{sentence.tokens[position]}'"
-            why = f"\n  The scheme was guessed: other tags of the file are of {scheme} only." if guessed else ""
-            raise DataError(f"{token}: {error}{why}", path, sentence.line_of(position)) from None
 
 
 def split_tag(text: str, letters: str = LETTERS) -> Tag:
@@ -263,7 +180,7 @@ def split_tag(text: str, letters: str = LETTERS) -> Tag:
         wanted = ", ".join(f"{letter}-type" for letter in letters)
         raise DataError(
             f"'{text}' is not a tag, wanted O or one of {wanted}.\n"
-            "  Check which column holds the tags, and the tag scheme."
+            "  Check which column holds the tags (--tag_column), and the tag scheme (--scheme; plain takes any tags)."
         )
     return Tag(letter, name)
 
@@ -272,17 +189,19 @@ def join_tag(tag: Tag) -> str:
     return "O" if tag == OUTSIDE else f"{tag.letter}-{tag.type}"
 
 
-def tag_parts(text: str) -> list[TagPart]:
+def tag_parts(text: str, plain: bool = False) -> list[TagPart]:
     """What a tag may have in common with others: its letter, its type, and each word of the type, alone and with the
-    letter. O has no parts.
+    letter. O has no parts. A tag that is `plain` (`Case=Nom|Number=Sing`) has no letter, only words.
 
     `B-toloc.city_name` is made of the letter B, the type toloc.city_name, and the words toloc and city_name, each also
     as one that a B stands before. Words end at spaces and at the punctuation of ASCII but for the underscore.
     """
-    letter, name = split_tag(text)
+    letter, name = ("", text) if plain else split_tag(text)
     if not name:
         return []
     words = [word for word in BETWEEN_WORDS.split(name) if word]
+    if plain:
+        return [TagPart(type=name), *(TagPart(word=word) for word in words)]
     return [
         TagPart(letter=letter),
         TagPart(type=name),

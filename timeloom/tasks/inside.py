@@ -79,7 +79,7 @@ def loss_over_file(
         return [max(some, key=length_of)] if longest else some
 
     if isinstance(model, Tagger):
-        sentences, _ = TaggedFile(**written).read(path)
+        sentences = TaggedFile(**written).read(path, plain=model.plain).sentences
         known = [one for one in sentences if all(tag in model.tags for tag in one.tags or ())]
         if not known:
             raise DataError("has no sentence with tags that the model knows", path)

@@ -52,16 +52,17 @@ def checked_config(path: str | Path) -> dict[str, Any]:
 def built(path: str | Path, trained: bool) -> Model:
     config = checked_config(path)
     kind, names = MODELS[config["task"]]
+    arguments = {**{name: config[name] for name in names}, **later_arguments(config)}
     try:
         # A skeleton of no size first: what does not fit the weights shall not take the memory it speaks of.
         header = read_header(Path(path) / WEIGHTS)
         check_layers(config["model"], header)
         with torch.device("meta"):
-            check_weights(kind(**{name: config[name] for name in names}).state_dict(), header)
+            check_weights(kind(**arguments).state_dict(), header)
         weights = read_weights(Path(path), config)
         if not trained:
             torch.manual_seed(config["training"]["seed"])
-        model = kind(**{name: config[name] for name in names})
+        model = kind(**arguments)
         model.to(next(iter(weights.values())).dtype)
         if not trained:  # what was counted in the data, and not learned, stays
             counted = {name: weights[name] for name, _ in model.named_buffers() if name in weights}
@@ -72,6 +73,12 @@ def built(path: str | Path, trained: bool) -> Model:
             raise
         raise ModelError(f"{path} is a damaged model, or one of another version of Timeloom: {error}") from error
     return model.eval()
+
+
+def later_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that models of earlier versions do not have."""
+    later = ("splitting", "plain") if config["task"] == "tag" else ()
+    return {name: config[name] for name in later if name in config}
 
 
 def load_as(kind: type[Kind], path: str | Path) -> Kind:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from timeloom.core import ModelError
-from timeloom.data import PAD, UNKNOWN, Level, TextOptions, WindowOptions
+from timeloom.data import PAD, UNKNOWN, Level, Splitting, TextOptions, WindowOptions
 from timeloom.tasks.classify import ClassifierOptions, ClassifyData, LabelledFile
 from timeloom.tasks.keyterms import DocumentFile, KeytermData, KeytermOptions
 from timeloom.tasks.language import LanguageData, LanguageOptions
@@ -39,6 +39,9 @@ def check_config(config: Mapping[str, Any], folder: Path) -> None:
         for name, check in {"model": is_there, **PARTS[task]}.items():
             wanted(name in config, f'there is no "{name}"')
             check(config[name], name)
+        for name, check in LATER.get(task, {}).items():
+            if name in config:
+                check(config[name], name)
     except ModelError as error:
         raise ModelError(f"{folder} is a damaged model, or one of another version of Timeloom: {error}") from None
 
@@ -129,6 +132,12 @@ def features(value: Any, name: str) -> None:
         symbols(each, name)
 
 
+def splitting(value: Any, name: str) -> None:
+    """What `Splitting` is made of, or null."""
+    if value is not None:
+        check_section(value, name, Splitting)
+
+
 def tokenizer(value: Any, name: str) -> None:
     """What `Tokenizer.config` writes."""
     kinds = {"level": Level, "symbols": list[str], "merges": str, "lowercase": bool, "punctuation": bool}
@@ -164,3 +173,6 @@ PARTS: dict[str, dict[str, Check]] = {
     "keyterms": {"vocabulary": symbols},
     "language": {"tokenizer": tokenizer},
 }
+
+# Parts that models of earlier versions do not have.
+LATER: dict[str, dict[str, Check]] = {"tag": {"splitting": splitting, "plain": of_type(bool)}}

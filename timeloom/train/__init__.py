@@ -1,7 +1,7 @@
 """Training: the loop, its options and checkpoints, and the scores."""
 
 from timeloom.train.checkpoint import Progress
-from timeloom.train.conlleval import ChunkScores, Counts, score_chunks
+from timeloom.train.conlleval import ChunkScores, Counts, rates, score_chunks
 from timeloom.train.fit import LAST, Problem, fit
 from timeloom.train.interrupt import Interrupted
 from timeloom.train.options import TrainingOptions
@@ -21,5 +21,6 @@ __all__ = [
     "TrainingOptions",
     "Watch",
     "fit",
+    "rates",
     "score_chunks",
 ]

@@ -1,62 +1,85 @@
-"""One JSON object a line: {"tokens": ["fly", "to", "Oslo"], "tags": ["O", "O", "B-city"], "label": "flight"}.
-
-`label` may be missing. For prediction {"tokens": [...]} is enough, or {"text": "fly to Oslo"}, split at blanks. Other
-keys are not looked at, empty lines are skipped.
-"""
+"""JSON objects, one a line or in an array."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from timeloom.core import DataError
 from timeloom.data.readers.text import Lines, shortened
-from timeloom.data.sentence import Sentence
+
+BLANKS = re.compile(r"[ \t\r\n]*")
 
 # Neither can stand in a file of columns; lone surrogates (from JSON's \\ud800) not even in UTF-8.
 UNWRITABLE = re.compile("[ \t\r\n\ud800-\udfff]")
 
 
-def tagged_json(lines: Lines, path: Path) -> Iterator[Sentence]:
-    """Sentences with tags. Bad JSON, missing keys, wrong types, unequal lengths: DataError with file and line."""
-    for number, line, item in objects(lines, path):
-        tokens = strings(item, "tokens", line, path, number)
-        tags = strings(item, "tags", line, path, number)
-        if len(tokens) != len(tags):
-            raise DataError(
-                f"{len(tags)} tags, wanted {len(tokens)}, one for each token.\n  the line: {shortened(line)}",
-                path,
-                number,
-            )
-        label = item.get("label")
-        if label is not None and not isinstance(label, str):
-            raise DataError(f'"label" is {shortened(json.dumps(label))}, wanted a string or null', path, number)
-        yield Sentence(tokens, tags, label, line=number)
-
-
-def untagged_json(lines: Lines, path: Path | str) -> Iterator[Sentence]:
-    """Sentences of "tokens", or of the blank-parted words of "text"."""
-    for number, line, item in objects(lines, path):
-        if isinstance(item.get("text"), str) and "tokens" not in item:
-            item = {"tokens": item["text"].split()}
-        yield Sentence(strings(item, "tokens", line, path, number), line=number)
-
-
 def objects(lines: Lines, path: Path | str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    for number, line in lines:
+    """Line, text and content of each object: one a line, or those of an array, over as many lines as it may have. A
+    pair of a text and an object, as spaCy writes them, is an object that has the text under "text"."""
+    remaining = iter(lines)
+    for number, line in remaining:
         if not line.strip():
             continue
+        if begins_array(line):
+            for at, text, item in items(chain([(number, line)], remaining), path):
+                yield at, text, as_object(item, text, path, at)
+            return
         try:
             item = json.loads(line)
         except (ValueError, RecursionError) as error:
             what = f"not JSON: {error}.\n  the line: {shortened(line)}\n  Wanted: one whole object on every line."
             raise DataError(what, path, number) from None
-        if not isinstance(item, dict):
-            raise DataError(f"not a JSON object: {shortened(line)}\n  Wanted: {{...}} on every line.", path, number)
-        yield number, line, item
+        yield number, line, as_object(item, line, path, number)
+
+
+def begins_array(line: str) -> bool:
+    """Whether the first line of a file begins an array of objects or pairs."""
+    return re.match(r"\s*\[\s*($|[{\[])", line) is not None
+
+
+def items(lines: Lines, path: Path | str) -> Iterator[tuple[int, str, Any]]:
+    """The items of an array, with the line that each begins on."""
+    numbers, texts = zip(*lines, strict=True)
+    text = "\n".join(texts)
+    decoder, at, number = json.JSONDecoder(), text.index("[") + 1, numbers[0]
+    counted = 0
+    while True:
+        at = blanks_end(text, at)
+        number, counted = number + text.count("\n", counted, at), at
+        if text[at : at + 1] == "]":
+            break
+        try:
+            item, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            said = getattr(error, "msg", error)
+            raise DataError(f"not JSON: {said}.\n  from here: {shortened(text[at:])}", path, number) from None
+        yield number, text[at:end], item
+        at = blanks_end(text, end)
+        if text[at : at + 1] not in (",", "]"):
+            number += text.count("\n", counted, at)
+            raise DataError(f"not JSON: wanted a comma or ] and not {shortened(text[at:])}", path, number)
+        at += text[at] == ","
+    if rest := text[at + 1 :].strip():
+        raise DataError(f"not JSON: behind the end of the array stands {shortened(rest)}", path, number)
+
+
+def blanks_end(text: str, at: int) -> int:
+    found = BLANKS.match(text, at)
+    return at if found is None else found.end()
+
+
+def as_object(item: Any, line: str, path: Path | str, number: int) -> dict[str, Any]:
+    match item:
+        case [str(text), dict(rest)]:
+            return {"text": text, **rest}
+        case dict():
+            return item
+    raise DataError(f"not a JSON object: {shortened(line)}\n  Wanted: {{...}} on every line.", path, number)
 
 
 def strings(item: dict[str, Any], key: str, line: str, path: Path | str, number: int) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ KEYTERM_TRAINING = TrainingOptions(epochs=12, batch_size=8, learning_rate=2e-3)
 
 @dataclass(frozen=True)
 class DocumentFile:
-    """How the files are written: JSON lines.
+    """How the files are written: JSON, or folders of docs/*.txt and keys/*.key, for which there is nothing to say.
 
     Args:
         text_keys: The keys of the text; several are put together, as in ["title", "abstract"].
-        terms_key: The key of the list of key terms.
+        terms_key: The key of the key terms, a list or a string with semicolons between them.
     """
 
     text_keys: list[str] = field(default_factory=lambda: ["text"])

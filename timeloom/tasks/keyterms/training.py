@@ -99,7 +99,8 @@ def read_parts(data: KeytermData, file: DocumentFile, watch: Watch) -> dict[str,
     for name in ("train", "valid"):
         empty = [one for one in parts.get(name, ()) if not one.words]
         if empty:
-            watch.note(f"{getattr(data, name)} has {len(empty)} empty documents, the first in line {empty[0].line}")
+            where = "" if empty[0].line is None else f", the first in line {empty[0].line}"
+            watch.note(f"{getattr(data, name)} has {len(empty)} empty documents{where}")
             parts[name] = [one for one in parts[name] if one.words]
             if not parts[name]:
                 raise DataError("every document is empty", getattr(data, name))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from timeloom.core import DataError, UsageError
-from timeloom.data import PAD, UNKNOWN, Sentence, Vocabulary
+from timeloom.data import PAD, UNKNOWN, Sentence, Splitting, Vocabulary, learn_splitting
 from timeloom.tasks.tagging.files import TaggedFile
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.vectors import words_with_vectors
@@ -52,7 +52,8 @@ class Prepared:
     """What training begins with.
 
     Sentences by part, vocabulary, symbols of each further feature, how often train has each word, the numbers of the
-    words that have a vector in a file with those vectors, and a hash of all that.
+    words that have a vector in a file with those vectors, a hash of all that, how raw text is split into such tokens,
+    and whether tags are plain.
     """
 
     parts: dict[str, list[Sentence]]
@@ -61,11 +62,13 @@ class Prepared:
     counts: list[int]
     vectors: tuple[list[int], Tensor] | None
     fingerprint: str
+    splitting: Splitting
+    plain: bool
 
 
 def prepare(data: TaggingData, file: TaggedFile, options: TaggerOptions, watch: Watch) -> Prepared:
     """Read all files and say what is odd in them."""
-    parts, fingerprint = read_parts(data, file, watch)
+    parts, fingerprint, plain = read_parts(data, file, watch)
     train = parts["train"]
     vocabulary, seen = collect_vocabulary(train, options, data.min_count), words_of(train, options)
     features = [
@@ -88,7 +91,8 @@ def prepare(data: TaggingData, file: TaggedFile, options: TaggerOptions, watch: 
         content = json.dumps([fingerprint, longer]).encode() + rows.numpy().tobytes()
         fingerprint = hashlib.sha256(content).hexdigest()
     counts = [seen[word] for word in vocabulary["words"]]
-    return Prepared(parts, vocabulary, features, counts, vectors, fingerprint)
+    splitting = learn_splitting([sentence.tokens for sentence in train])
+    return Prepared(parts, vocabulary, features, counts, vectors, fingerprint, splitting, plain)
 
 
 def words_of(sentences: Sequence[Sentence], options: TaggerOptions) -> Counter[str]:
@@ -99,13 +103,14 @@ def words_of(sentences: Sequence[Sentence], options: TaggerOptions) -> Counter[s
     return seen
 
 
-def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[str, list[Sentence]], str]:
-    """The sentences for training, validation and testing, and a hash of the first two."""
+def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[str, list[Sentence]], str, bool]:
+    """The sentences for training, validation and testing, a hash of the first two, and whether tags are plain."""
     parts: dict[str, list[Sentence]] = {}
+    plain: bool | None = None
     for name in ("train", "valid", "test"):
         path = getattr(data, name)
         if path is not None:
-            parts[name], notes = file.read(path)
+            parts[name], notes, plain = file.read(path, plain)
             for note in notes:
                 watch.note(note)
     if "valid" not in parts:
@@ -132,10 +137,10 @@ def read_parts(data: TaggingData, file: TaggedFile, watch: Watch) -> tuple[dict[
             f"{data.valid or 'the held-out part'} has tags that the training sentences have not, so they cannot be "
             f"learned: {', '.join(sorted(strange))}"
         )
-    if known <= {"O"}:
+    if known <= {"O"} and not plain:
         watch.note(f"every tag in {data.train} is O, so there is nothing to find")
     content = [(s.tokens, s.tags, s.label, s.features) for name in ("train", "valid") for s in parts[name]]
-    return parts, hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return parts, hashlib.sha256(json.dumps(content).encode()).hexdigest(), bool(plain)
 
 
 def collect_vocabulary(sentences: Sequence[Sentence], options: TaggerOptions, min_count: int) -> dict[str, list[str]]:

@@ -29,9 +29,10 @@ class Member(nn.Module):
         input_size: Numbers that stand for a word.
         tags: The K tags.
         labels: L, 0 where none are learned.
+        plain: Whether tags are no chunks.
     """
 
-    def __init__(self, options: TaggerOptions, input_size: int, tags: Sequence[str], labels: int):
+    def __init__(self, options: TaggerOptions, input_size: int, tags: Sequence[str], labels: int, plain: bool = False):
         super().__init__()
         self.dropout = options.dropout
         self.encoder = Recurrent(
@@ -43,7 +44,9 @@ class Member(nn.Module):
         )
         size = self.encoder.output_size
         self.output = (
-            SharedLinear(size, [tag_parts(tag) for tag in tags]) if options.shared_tags else nn.Linear(size, len(tags))
+            SharedLinear(size, [tag_parts(tag, plain) for tag in tags])
+            if options.shared_tags
+            else nn.Linear(size, len(tags))
         )
         self.pooling = Pooling(options.label_pooling, size, options.bidirectional) if labels else None
         self.label_output = nn.Linear(size, labels) if labels else None

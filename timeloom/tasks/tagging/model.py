@@ -13,20 +13,14 @@ from torch.nn import functional as F
 
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
-from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag
+from timeloom.data import UNKNOWN, Sentence, Splitting, Vocabulary, evaluation_batches, is_tag, sentences_in
 from timeloom.layers import Recurrent
-from timeloom.structured import (
-    CRF,
-    ChainOutput,
-    HMMHybrid,
-    StructuredPerceptron,
-    StructuredSVM,
-    tag_rules,
-)
 from timeloom.tasks.tagging.batch import Batch
+from timeloom.tasks.tagging.dependence import dependence_of
 from timeloom.tasks.tagging.member import Member, Scores
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.tagged import Tagged, tagged_by
+from timeloom.tasks.tagging.text import TaggedText, Tokenize, splitting_for
 from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
 
 NO_TAG = -100  # cross_entropy leaves these out
@@ -41,7 +35,8 @@ class Tagger(nn.Module):
 
     Built from `TaggerOptions`, a vocabulary of `words`, `tags`, `characters` and `labels`, and the symbols of each
     further feature. Words, characters and features begin with `<pad>` and `<unk>`; labels are empty where none are
-    learned. Shapes: words (B, T) → scores (B, T, K).
+    learned. `splitting` says how raw text is split into words as the training data have them; `plain`, that tags are no
+    chunks and any may follow any. Shapes: words (B, T) → scores (B, T, K).
     """
 
     def __init__(
@@ -50,6 +45,8 @@ class Tagger(nn.Module):
         vocabulary: dict[str, list[str]],
         features: Sequence[list[str]] | None = None,
         task: Literal["tag"] = "tag",
+        splitting: Splitting | dict[str, Any] | None = None,
+        plain: bool = False,
     ):
         super().__init__()
         if task != "tag":
@@ -61,7 +58,9 @@ class Tagger(nn.Module):
         self.characters = Vocabulary(tuple(vocabulary["characters"]))
         self.labels = tuple(vocabulary.get("labels", ()))
         self.features = [Vocabulary(tuple(symbols)) for symbols in features or ()]
-        if wrong := [tag for tag in self.tags if not is_tag(tag)]:
+        self.splitting = Splitting(**splitting) if isinstance(splitting, dict) else splitting
+        self.plain = plain
+        if wrong := [] if plain else [tag for tag in self.tags if not is_tag(tag)]:
             raise UsageError(f"Tagger: {wrong[0]!r} is not a tag; wanted O or a letter, a dash and a type")
         if not self.tags or UNKNOWN not in self.words or UNKNOWN not in self.characters:
             raise UsageError(f"Tagger: the vocabulary needs a tag at least, and {UNKNOWN} among words and characters")
@@ -73,9 +72,10 @@ class Tagger(nn.Module):
             [len(symbols) for symbols in self.features],
         )
         self.members = nn.ModuleList(
-            Member(model, self.word_vectors.output_size, self.tags, len(self.labels)) for _ in range(model.members)
+            Member(model, self.word_vectors.output_size, self.tags, len(self.labels), plain)
+            for _ in range(model.members)
         )
-        self.dependence = dependence_of(model, self.tags)
+        self.dependence = dependence_of(model, self.tags, plain)
         self._tag_ids = {tag: number for number, tag in enumerate(self.tags)}
         self._label_ids = {label: number for number, label in enumerate(self.labels)}
 
@@ -100,6 +100,8 @@ class Tagger(nn.Module):
             "model": asdict(self.options),
             "vocabulary": {name: list(symbols) for name, symbols in vocabulary.items()},
             "features": [list(symbols.symbols) for symbols in self.features],
+            "splitting": None if self.splitting is None else asdict(self.splitting),
+            "plain": self.plain,
         }
 
     def encode(self, sentences: Sequence[Sentence | Sequence[str]]) -> Batch:
@@ -212,7 +214,10 @@ class Tagger(nn.Module):
         log-probabilities: they order, but are not calibrated.
         """
         if isinstance(sentences, str) or any(isinstance(sentence, str) for sentence in sentences):
-            raise UsageError('Tagger.tag: a sentence came as one string; wanted a list of tokens, as in "a b".split()')
+            raise UsageError(
+                'Tagger.tag: a sentence came as one string; wanted a list of tokens, as in "a b".split().\n'
+                "  tag_text(text) splits a text and tags it."
+            )
         given = [as_sentence(one) for one in sentences]
         found = [Tagged([]) for _ in given]
         full = [number for number, sentence in enumerate(given) if sentence.tokens]
@@ -237,7 +242,25 @@ class Tagger(nn.Module):
                 "damaged.\n  Train it anew, or take another copy."
             )
         chain = self.chain(scores, batch)
-        return tagged_by(chain, self.tags, labels, self.labels, confidences=confidences, paths=paths)
+        return tagged_by(chain, self.tags, labels, self.labels, confidences=confidences, paths=paths, plain=self.plain)
+
+    def tag_text(self, text: str, tokenize: Tokenize = "auto") -> list[TaggedText]:
+        """The sentences of a raw text, split as the training data were, with their tags and chunks, and where in the
+        text each stands.
+
+        Args:
+            text: Any text, without a token's end marked in it.
+            tokenize: "auto": as the training data were split; "always": signs apart; "never": at blanks alone.
+        """
+        sentences = sentences_in(text, splitting_for(self.splitting, tokenize), self.knows)
+        return [
+            TaggedText.of(text, sentence, tagged, plain=self.plain)
+            for sentence, tagged in zip(sentences, self.analyse(sentences), strict=True)
+        ]
+
+    def knows(self, word: str) -> bool:
+        """Whether training had the word, or a file of vectors."""
+        return self.options.normal_form(word) in self.words
 
 
 @contextmanager
@@ -253,27 +276,3 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def as_sentence(one: Sentence | Sequence[str]) -> Sentence:
     return one if isinstance(one, Sentence) else Sentence(tuple(one))
-
-
-def dependence_of(model: TaggerOptions, tags: Sequence[str]) -> ChainOutput | None:
-    """The output over a chain that the options ask for; None for softmax."""
-    rules = tag_rules(tags)
-    match model.output:
-        case "softmax":
-            return None
-        case "crf":
-            return CRF(len(tags), rules)
-        case "perceptron":
-            return StructuredPerceptron(len(tags), rules)
-        case "hmm":
-            return HMMHybrid(len(tags), rules)
-        case "svm":
-            types = [tag.partition("-")[2] for tag in tags]
-            if strange := sorted(set(model.type_costs) - set(types)):
-                raise UsageError(
-                    f"type_costs name {strange[0]!r}, which is no type of chunk in the training data; there are: "
-                    f"{', '.join(sorted(set(types) - {''}))}"
-                )
-            factors = torch.tensor([model.type_costs.get(kind, 1.0) for kind in types])
-            outside = tags.index("O") if "O" in tags else None
-            return StructuredSVM(len(tags), rules, outside, model.cost_missed, model.cost_invented, factors)

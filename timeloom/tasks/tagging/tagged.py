@@ -37,8 +37,10 @@ def tagged_by(
     *,
     confidences: bool,
     paths: int,
+    plain: bool = False,
 ) -> Iterator[Tagged]:
-    """Each sentence of a chain over `tags`, with the likeliest of its `labels` where their chances (B, L) are given."""
+    """Each sentence of a chain over `tags`, with the likeliest of its `labels` where their chances (B, L) are given;
+    `plain` tags are given as they are."""
     best = chain.best_path()[0]
     marginals = chain.marginals() if confidences else None
     number_of = {tag: number for number, tag in enumerate(tags)}
@@ -50,10 +52,10 @@ def tagged_by(
         for merged, *of_sentence in zip(ways, found.tolist(), chances.tolist(), strict=True):
             for way, chance in zip(*of_sentence, strict=True):
                 if chance > 0:
-                    as_bio = tuple(named(way, tags))
+                    as_bio = tuple(named(way, tags, plain))
                     merged[as_bio] = merged.get(as_bio, 0.0) + chance
     for row, path in enumerate(best.tolist()):
-        found_tags = named(path, tags)
+        found_tags = named(path, tags, plain)
         sure = None
         if marginals is not None:
             known = [number_of.get(tag) for tag in found_tags]  # a repaired tag may be one that training never had
@@ -65,6 +67,7 @@ def tagged_by(
         yield tagged
 
 
-def named(path: Sequence[int], tags: Sequence[str]) -> list[str]:
-    """The tags of a path whose padding is -1, as BIO that chunks can be read off."""
-    return list(to_bio([tags[k] for k in path if k >= 0], "bio")[0])
+def named(path: Sequence[int], tags: Sequence[str], plain: bool) -> list[str]:
+    """The tags of a path whose padding is -1, as BIO that chunks can be read off unless they are plain."""
+    found = [tags[k] for k in path if k >= 0]
+    return found if plain else list(to_bio(found, "bio")[0])

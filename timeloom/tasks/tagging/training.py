@@ -12,9 +12,10 @@ from timeloom.data import Sentence, epoch_batches
 from timeloom.structured import HMMHybrid
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.data import Prepared, TaggingData, prepare
+from timeloom.tasks.tagging.dependence import dependence_of
 from timeloom.tasks.tagging.evaluation import TaggingScores, notes_about_unknown, score_tagger
 from timeloom.tasks.tagging.files import TaggedFile
-from timeloom.tasks.tagging.model import Tagger, dependence_of
+from timeloom.tasks.tagging.model import Tagger
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
@@ -25,7 +26,8 @@ class TaggingProblem(Problem):
 
     def __init__(self, tagger: Tagger, train: Sequence[Sentence], valid: Sequence[Sentence], options: TrainingOptions):
         self.tagger, self.train, self.valid, self.options = tagger, train, valid, options
-        self.selected_by = "joint" if tagger.labels else "f1"
+        self.measure = "accuracy" if tagger.plain else "f1"
+        self.selected_by = "joint" if tagger.labels else self.measure
         self._lengths = [len(sentence.tokens) for sentence in train]
 
     def plan(self, epoch: int) -> list[list[int]]:
@@ -37,14 +39,12 @@ class TaggingProblem(Problem):
     def validate(self, model: Tagger) -> dict[str, float]:
         scores = score_tagger(model, self.valid)
         overall = scores.chunks.overall
-        row = {
-            "f1": overall.f1,
-            "precision": overall.precision,
-            "recall": overall.recall,
-            "accuracy": scores.chunks.accuracy,
-        }
+        row = {"accuracy": scores.chunks.accuracy}
+        if not model.plain:
+            row = {"f1": overall.f1, "precision": overall.precision, "recall": overall.recall, **row}
         if self.tagger.labels:
-            row |= {"label_accuracy": scores.label_accuracy, "joint": (overall.f1 + scores.label_accuracy) / 2}
+            both = (row[self.measure] + scores.label_accuracy) / 2
+            row |= {"label_accuracy": scores.label_accuracy, "joint": both}
         return row
 
 
@@ -71,7 +71,9 @@ def train_tagger(
     run = TrainingRun("tag", out, sections, resume=resume, overwrite=overwrite, watch=watch)
     prepared = prepare(data, file, model, watch)
     parts = prepared.parts
-    dependence_of(model, prepared.vocabulary["tags"])  # says what is wrong with its costs before there is a folder
+    dependence_of(
+        model, prepared.vocabulary["tags"], prepared.plain
+    )  # says what is wrong with its costs before there is a folder
     with run.opened(prepared.fingerprint):
         tagger = begin(model, prepared)
         progress = run.learn(tagger, TaggingProblem(tagger, parts["train"], parts["valid"], training))
@@ -85,7 +87,7 @@ def train_tagger(
 
 def begin(options: TaggerOptions, prepared: Prepared) -> Tagger:
     """The tagger before its first step, with all that is taken from the training data by counting."""
-    tagger = Tagger(options, prepared.vocabulary, prepared.features)
+    tagger = Tagger(options, prepared.vocabulary, prepared.features, splitting=prepared.splitting, plain=prepared.plain)
     tagger.word_vectors.counts = torch.tensor(prepared.counts, dtype=torch.float32)
     if prepared.vectors is not None:
         numbers, vectors = prepared.vectors
