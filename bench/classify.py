@@ -70,12 +70,16 @@ def written(name: str, parts: dict[str, list[str]]) -> list[str]:
 
 
 def sst_files() -> list[str]:
-    with gzip.open(data("sst") / "trees" / "train.txt.gz", "rt", encoding="utf-8") as file:
-        phrases = {phrase: None for tree in file for phrase in polar_phrases(tree)}
+    phrases = {phrase: None for tree in sst_trees("train") for phrase in polar_phrases(tree)}
     parts = {"train": list(phrases)}
     for part, name in (("valid", "dev"), ("test", "test")):
         parts[part] = (data("sst") / f"stsa.binary.{name}").read_text(encoding="utf-8").strip().split("\n")
     return [*written("sst-2", parts), "--batch_size=64", "--epochs=4"]
+
+
+def sst_trees(part: str) -> list[str]:
+    with gzip.open(data("sst") / "trees" / f"{part}.txt.gz", "rt", encoding="utf-8") as file:
+        return list(file)
 
 
 def phrases() -> int:

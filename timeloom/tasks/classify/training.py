@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 
-from timeloom.data import Example, TextOptions, epoch_batches, learn_tokenizer
+from timeloom.data import Example, TextOptions, Vocabulary, epoch_batches, learn_tokenizer
+from timeloom.tasks.classify.batch import Batch
 from timeloom.tasks.classify.data import ClassifyData, Prepared, prepare, steps_of
 from timeloom.tasks.classify.evaluation import LabelScores, score_classifier
-from timeloom.tasks.classify.model import Batch, Classifier
+from timeloom.tasks.classify.learn_ngrams import learn_ngrams
+from timeloom.tasks.classify.model import Classifier
 from timeloom.tasks.classify.options import ClassifierOptions, LabelledFile
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
@@ -30,9 +32,10 @@ class ClassifyProblem(Problem):
         return epoch_batches(self._lengths, self.options.batch_size, seed=self.options.seed, epoch=epoch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        return self.classifier.encode([self.train[index] for index in indices])
+        return self.classifier.encode([self.train[index] for index in indices], grams=False)
 
     def validate(self, model: Classifier) -> dict[str, float]:
+        model.weigh(self.valid)
         scores = score_classifier(model, self.valid)
         return {"accuracy": scores.accuracy, "f1": scores.micro_f1 if model.several else scores.macro_f1}
 
@@ -72,11 +75,25 @@ def begin(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Cl
     """The classifier before its first step, with what is taken from the training data by counting."""
     train = prepared.parts["train"]
     if not prepared.features:
-        texts = [example.content for example in train if isinstance(example.content, str)]
-        return Classifier(model, prepared.labels, learn_tokenizer(texts, text, padded=True), 0, prepared.several)
+        return begin_with_texts(model, text, prepared)
     classifier = Classifier(model, prepared.labels, None, prepared.features, prepared.several)
     steps = torch.cat([classifier.encode_content(example) for example in train]).double()
     classifier.mean.copy_(steps.mean(0))
     spread = steps.std(0, correction=0)
     classifier.deviation.copy_(torch.where(spread > 0, spread, 1.0))  # what never changes says nothing
+    return classifier
+
+
+def begin_with_texts(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Classifier:
+    train, valid = prepared.parts["train"], prepared.parts["valid"]
+    texts = [str(example.content) for example in train]
+    tokenizer = learn_tokenizer(texts, text, padded=True)
+    letters: Sequence[str] = ()
+    if text.level == "word" and model.characters != "none":
+        letters = Vocabulary.build(letter for one in texts for letter in one if not letter.isspace()).symbols
+    classifier = Classifier(model, prepared.labels, tokenizer, 0, prepared.several, letters)
+    if text.level == "word" and model.ngrams:
+        words, held_out = ([classifier.words_of(str(one.content)) for one in part] for part in (train, valid))
+        tables = classifier.label_table(train), classifier.label_table(valid)
+        classifier.add_ngrams(learn_ngrams(words, tables[0], held_out, tables[1], prepared.several, model.ngrams))
     return classifier

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Literal, cast
 
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
 from timeloom.data import UNKNOWN, Sentence, Vocabulary, evaluation_batches, is_tag
-from timeloom.layers import Recurrent
+from timeloom.layers import Recurrent, evaluating, spelt
 from timeloom.structured import (
     CRF,
     ChainOutput,
@@ -27,7 +26,7 @@ from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.member import Member, Scores
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.tagged import Tagged, tagged_by
-from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
+from timeloom.tasks.tagging.words import WordVectors, how_written
 
 NO_TAG = -100  # cross_entropy leaves these out
 
@@ -238,17 +237,6 @@ class Tagger(nn.Module):
             )
         chain = self.chain(scores, batch)
         return tagged_by(chain, self.tags, labels, self.labels, confidences=confidences, paths=paths)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode for a while, whatever happens."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def as_sentence(one: Sentence | Sequence[str]) -> Sentence:
