@@ -1,4 +1,4 @@
-"""N-grams of a classifier: what they are, that their weights cost least, and how they are mixed with the recurrent net."""
+"""N-grams of a classifier: what they are, that their weights cost least, how the recurrent net is mixed with them."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from timeloom.train import TrainingOptions
 
 # Sentences are read as raw text, in lower case and with signs apart. Small sets need more passes than large ones.
 CLASSIFY_TEXT = TextOptions(level="word", lowercase=True, punctuation=True)
+# Series may be long, and have as many passes however few they are.
+SERIES_EPOCHS = 12
 CLASSIFY_TRAINING = TrainingOptions(epochs=None, batch_size=32, learning_rate=1e-3)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from timeloom.tasks.classify.data import ClassifyData, Prepared, prepare, steps_
 from timeloom.tasks.classify.evaluation import LabelScores, score_classifier
 from timeloom.tasks.classify.learn_ngrams import learn_ngrams
 from timeloom.tasks.classify.model import Classifier
-from timeloom.tasks.classify.options import ClassifierOptions, LabelledFile
+from timeloom.tasks.classify.options import SERIES_EPOCHS, ClassifierOptions, LabelledFile
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
 
@@ -61,6 +62,8 @@ def train_classifier(
     sections = {"data": data, "file": file, "text": text, "model": model, "training": training}
     run = TrainingRun("classify", out, sections, resume=resume, overwrite=overwrite, watch=watch)
     prepared = prepare(data, file, watch)
+    if prepared.features and training.epochs is None:
+        run.training = training = replace(training, epochs=SERIES_EPOCHS)
     with run.opened(prepared.fingerprint):
         classifier = begin(model, text, prepared)
         problem = ClassifyProblem(classifier, prepared.parts["train"], prepared.parts["valid"], training)
