@@ -18,7 +18,7 @@ from timeloom.data import Example
 from timeloom.tasks import load_as
 from timeloom.tasks.classify import CLASSIFY_TEXT, CLASSIFY_TRAINING, Classifier, ClassifierOptions, explain_label
 from timeloom.tasks.classify.learn_ngrams import Solver, learn_ngrams
-from timeloom.tasks.classify.mixture import Mixture
+from timeloom.tasks.classify.mixture import SHARE, Mixture
 from timeloom.tasks.classify.ngrams import Grams, NGrams, frequent_grams, piece_grams, product, word_grams
 from timeloom.train import TrainingOptions
 
@@ -92,7 +92,7 @@ def test_who_is_surer_is_not_trusted_more() -> None:
     (loud, labels), (quiet, _) = both(20.0, 300), both(0.1, 300)
     mixture = Mixture(several=False)
     mixture.fit(loud, quiet, labels)
-    assert float(mixture.recurrent) * 200 == pytest.approx(float(mixture.ngrams), rel=0.15)
+    assert float(mixture.recurrent) * 200 == pytest.approx(SHARE * float(mixture.ngrams), rel=0.15)
 
 
 def test_who_is_right_more_often_is_trusted_more() -> None:

@@ -7,15 +7,16 @@ from torch import Tensor, nn
 
 from timeloom.tasks.classify.learn_ngrams import cross_entropy
 
-TRUST = 3.0  # nats that the held-out labels must speak for it before one counts e times as much as the other
+SHARE = 0.5  # what the net counts beside n-grams while nothing speaks for more: on few texts it is right less often
+TRUST = 1.0  # nats that held-out labels must speak for it before it counts e times as much, or an e-th
 
 
 class Mixture(nn.Module):
     """a · r + b · n, of the scores of the recurrent net r and of the n-grams n, each less its mean over the labels.
 
     A net that has learned its texts by heart is far surer of itself than it is right. Before anything else, a and b
-    therefore bring both to the same spread over held-out texts; held-out labels then say how sure the sum may be, and
-    where there are enough of them, which of the two is to be trusted more.
+    therefore bring both to one spread over held-out texts, the net to `SHARE` of it; held-out labels then say how sure
+    the sum may be, and where there are enough of them, which of the two is to be trusted more.
 
     Args:
         several: Whether each label is a question of its own; then no mean is taken.
@@ -42,6 +43,7 @@ class Mixture(nn.Module):
         with torch.inference_mode(False), torch.enable_grad():
             both = [self.centred(scores.detach().clone().double()) for scores in (recurrent, ngrams)]
             spreads = torch.stack([scores.square().mean().sqrt().clamp(min=1e-6) for scores in both])
+            spreads[0] /= SHARE
             even = [scores / spread for scores, spread in zip(both, spreads, strict=True)]
             given = labels.detach().clone().double()
             logs = torch.zeros(2, dtype=torch.float64, requires_grad=True)
