@@ -7,19 +7,32 @@ from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tests.tasks.test_classify import REVIEWS, SMALL, train
+from tests.tasks.test_classify import REVIEWS, SMALL, Notes, train
+from timeloom.cli.main import main
 from timeloom.core import UsageError
 from timeloom.data import Example
 from timeloom.tasks import load_as
-from timeloom.tasks.classify import CLASSIFY_TEXT, CLASSIFY_TRAINING, Classifier, ClassifierOptions, explain_label
+from timeloom.tasks.classify import (
+    CLASSIFY_TEXT,
+    CLASSIFY_TRAINING,
+    Classifier,
+    ClassifierOptions,
+    ClassifyData,
+    explain_label,
+    train_classifier,
+    training,
+)
 from timeloom.tasks.classify.learn_ngrams import Solver, learn_ngrams
 from timeloom.tasks.classify.mixture import SHARE, Mixture
 from timeloom.tasks.classify.ngrams import Grams, NGrams, frequent_grams, piece_grams, product, word_grams
+from timeloom.tasks.folder import read_config
+from timeloom.tasks.runs import may_become
 from timeloom.train import TrainingOptions
 
 
@@ -154,3 +167,45 @@ def test_small_sets_get_more_passes() -> None:
     assert CLASSIFY_TRAINING.passes(11) == 110
     assert CLASSIFY_TRAINING.passes(1000) == CLASSIFY_TRAINING.passes(100) == 12
     assert TrainingOptions(epochs=3).passes(1) == 3
+
+
+def test_n_grams_of_much_text_are_learned_from_some_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert training.drawn([5, 0, 7]) == [0, 1, 2]
+    monkeypatch.setattr(training, "MOST_WORDS", 25)  # reviews have five words and signs each
+    assert training.drawn([99, 99]) in ([0], [1])
+    assert len(training.drawn([5] * 10)) == 5
+    watch = Notes()
+    train(tmp_path, watch=watch, training={"epochs": 1})
+    assert any("learned from 5 of the 10 texts, which have 25 words" in note for note in watch.notes)
+
+
+def test_what_is_saved_says_what_was_learned(tmp_path: Path) -> None:
+    train(tmp_path, training={"epochs": None}, model=replace(SMALL, ngrams=50))
+    config = read_config(tmp_path / "m")
+    assert config["model"]["ngrams"] == config["ngrams"] == 50
+    assert config["model"]["characters"] == "cnn"
+    assert config["letters"][:2] == ["<pad>", "<unk>"]
+    assert config["training"]["epochs"] is None
+    assert config["epoch"] > 12  # three updates each
+
+
+def test_options_stand_in_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "classify", "--help"])
+    shown = capsys.readouterr().out
+    for option in ("--ngrams", "--characters", "--character_embedding_size", "--character_hidden_size"):
+        assert option in shown
+
+
+def test_short_sets_of_series_have_no_more_passes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", x=np.eye(8)[:, :, None], y=np.arange(8) % 2)
+    data = ClassifyData(str(tmp_path / "s.npz"))
+    run = train_classifier(data, SMALL, CLASSIFY_TEXT, CLASSIFY_TRAINING, tmp_path / "m")
+    assert len(run.progress.history) == 12
+
+
+def test_a_number_of_passes_left_open_stays_open_on_resume() -> None:
+    assert not may_become("epochs", None, 20, {"schedule": "constant"})
+    assert not may_become("epochs", 20, None, {"schedule": "constant"})
+    assert may_become("epochs", None, None, {"schedule": "linear"})
+    assert may_become("epochs", 20, 30, {"schedule": "constant"})

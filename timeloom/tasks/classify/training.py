@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from timeloom.data import Example, TextOptions, Vocabulary, epoch_batches, learn_tokenizer
+from timeloom.data import Example, TextOptions, Vocabulary, epoch_batches, learn_tokenizer, seed_of
 from timeloom.tasks.classify.batch import Batch
 from timeloom.tasks.classify.data import ClassifyData, Prepared, prepare, steps_of
 from timeloom.tasks.classify.evaluation import LabelScores, score_classifier
@@ -17,6 +17,8 @@ from timeloom.tasks.classify.model import Classifier
 from timeloom.tasks.classify.options import SERIES_EPOCHS, ClassifierOptions, LabelledFile
 from timeloom.tasks.training import Trained, TrainingRun
 from timeloom.train import Problem, TrainingOptions, Watch
+
+MOST_WORDS = 1_000_000  # that n-grams are learned from: some 20 n-grams a word, each a number that has to be kept
 
 
 class ClassifyProblem(Problem):
@@ -65,7 +67,7 @@ def train_classifier(
     if prepared.features and training.epochs is None:
         run.training = training = replace(training, epochs=SERIES_EPOCHS)
     with run.opened(prepared.fingerprint):
-        classifier = begin(model, text, prepared)
+        classifier = begin(model, text, prepared, watch)
         problem = ClassifyProblem(classifier, prepared.parts["train"], prepared.parts["valid"], training)
         progress = run.learn(classifier, problem)
         valid = score_classifier(classifier, prepared.parts["valid"])
@@ -74,11 +76,11 @@ def train_classifier(
         return run.deliver(classifier, classifier.config(), progress, valid, test, curves, loss_in="nats per example")
 
 
-def begin(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Classifier:
+def begin(model: ClassifierOptions, text: TextOptions, prepared: Prepared, watch: Watch) -> Classifier:
     """The classifier before its first step, with what is taken from the training data by counting."""
     train = prepared.parts["train"]
     if not prepared.features:
-        return begin_with_texts(model, text, prepared)
+        return begin_with_texts(model, text, prepared, watch)
     classifier = Classifier(model, prepared.labels, None, prepared.features, prepared.several)
     steps = torch.cat([classifier.encode_content(example) for example in train]).double()
     classifier.mean.copy_(steps.mean(0))
@@ -87,7 +89,7 @@ def begin(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Cl
     return classifier
 
 
-def begin_with_texts(model: ClassifierOptions, text: TextOptions, prepared: Prepared) -> Classifier:
+def begin_with_texts(model: ClassifierOptions, text: TextOptions, prepared: Prepared, watch: Watch) -> Classifier:
     train, valid = prepared.parts["train"], prepared.parts["valid"]
     texts = [str(example.content) for example in train]
     tokenizer = learn_tokenizer(texts, text, padded=True)
@@ -97,6 +99,23 @@ def begin_with_texts(model: ClassifierOptions, text: TextOptions, prepared: Prep
     classifier = Classifier(model, prepared.labels, tokenizer, 0, prepared.several, letters)
     if text.level == "word" and model.ngrams:
         words, held_out = ([classifier.words_of(str(one.content)) for one in part] for part in (train, valid))
-        tables = classifier.label_table(train), classifier.label_table(valid)
-        classifier.add_ngrams(learn_ngrams(words, tables[0], held_out, tables[1], prepared.several, model.ngrams))
+        chosen = drawn([len(text) for text in words])
+        if len(chosen) < len(train):
+            watch.note(
+                f"scores of n-grams are learned from {len(chosen):,} of the {len(train):,} texts, which have "
+                f"{MOST_WORDS:,} words"
+            )
+        labels, held_out_labels = classifier.label_table(train)[chosen], classifier.label_table(valid)
+        some = [words[place] for place in chosen]
+        classifier.add_ngrams(learn_ngrams(some, labels, held_out, held_out_labels, prepared.several, model.ngrams))
     return classifier
+
+
+def drawn(lengths: Sequence[int]) -> list[int]:
+    """Which of texts with so many words each n-grams are learned from: all, or as many, drawn by a fixed seed, as have
+    `MOST_WORDS` together, one at least."""
+    if sum(lengths) <= MOST_WORDS:
+        return list(range(len(lengths)))
+    order = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed_of(0, 1)))
+    fitting = int((torch.tensor(lengths)[order].cumsum(0) <= MOST_WORDS).sum())
+    return sorted(order[: max(1, fitting)].tolist())
