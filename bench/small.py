@@ -93,7 +93,12 @@ def folder_of(name: str) -> Path:
 
 
 def lines_of(name: str, part: str) -> list[str]:
-    return (folder_of(name) / f"{part}.txt").read_text(encoding="utf-8").splitlines()
+    return lines_in(folder_of(name) / f"{part}.txt")
+
+
+def lines_in(path: Path) -> list[str]:
+    """The lines of a file; MR has signs within its sentences that `splitlines` takes for ends of lines."""
+    return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
 
 
 def make_parts() -> None:
@@ -102,7 +107,7 @@ def make_parts() -> None:
     intents, phrases, sentences = {}, {}, {}
     for part, name in (("train", "train"), ("test", "test")):
         folder = data("atis") / part
-        texts, labels = ((folder / file).read_text(encoding="utf-8").splitlines() for file in ("seq.in", "label"))
+        texts, labels = (lines_in(folder / file) for file in ("seq.in", "label"))
         intents[part] = [f"{label.strip()} {text.strip()}" for text, label in zip(texts, labels, strict=True)]
         found = dict.fromkeys(phrase for tree in sst_trees(name) for phrase in polar_phrases(tree))
         phrases[part] = [phrase for phrase in found if len(phrase.split()) - 1 in SHORT]
@@ -134,7 +139,7 @@ def baseline(name: str, share: int | None, seed: int) -> float:
         return json.loads(kept.read_text(encoding="utf-8"))
     path = share_of(name, share, seed)
     (labels, texts), (gold, tests) = (
-        zip(*(line.split(" ", 1) for line in file.read_text(encoding="utf-8").splitlines()), strict=True)
+        zip(*(line.split(" ", 1) for line in lines_in(file)), strict=True)
         for file in (path, folder_of(name) / "test.txt")
     )
     pipeline = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(max_iter=2000))
