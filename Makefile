@@ -46,10 +46,15 @@ bench: $(VENV)/.ready  ## time the fused loop against torch.nn, the chain, and l
 	$(BIN)/python bench/long.py --write
 
 results: $(VENV)/.ready  ## measure again what RESULTS.md says (long)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python bench/results.py
 
 results-%: $(VENV)/.ready  # one table of it
 	$(BIN)/python bench/results.py $*
+
+results-small: $(VENV)/.ready  # that needs scikit-learn beside
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python bench/results.py small
 
 clean:     ## remove what the targets above made, but no model
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -14,12 +14,16 @@ PAGE = ROOT / "RESULTS.md"
 PAGES = (PAGE, ROOT / "docs" / "choose-a-cell.md")
 
 
+GENERATIONS = {("AuthenticAMD", "26"): "Zen 5", ("AuthenticAMD", "23"): "Zen or Zen 2"}  # by maker and family
+
+
 def machine() -> str:
     model = platform.processor() or "processor unknown"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text())
-        model = found[1] if found else model
+        fields = dict(re.findall(r"^([\w ]+?)\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE))
+        generation = GENERATIONS.get((fields.get("vendor_id", ""), fields.get("cpu family", "")))
+        model = fields.get("model name", model) + (f", {generation}" if generation else "")
     capability = torch.backends.cpu.get_cpu_capability()
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
     return f"{threads} of {model} ({capability}), torch {torch.__version__}"

@@ -17,6 +17,7 @@ from memory import memory
 from page import PAGE, write_section
 from rare import rare
 from runs import RUNS
+from small import small
 from tagging import atis, chunking, outputs
 
 from timeloom.core import TimeloomError
@@ -27,6 +28,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "outputs": outputs,
     "rare": rare,
     "classify": classify,
+    "small": small,
     "keyterms": keyterms,
     "language": language,
     "adding": adding,

@@ -4,6 +4,7 @@ from timeloom.layers.by_name import cell_named
 from timeloom.layers.describe import describe, references
 from timeloom.layers.doctor import Doctor
 from timeloom.layers.drop_in import GRU, LSTM, RNN
+from timeloom.layers.evaluating import evaluating
 from timeloom.layers.inside import gates_over_time, gradient_flow, saturated, step_eigenvalues, watched_steps
 from timeloom.layers.large_softmax import large_cross_entropy
 from timeloom.layers.named import (
@@ -31,7 +32,14 @@ from timeloom.layers.named import (
 from timeloom.layers.pooling import Pool, Pooling
 from timeloom.layers.recurrent import Recurrent
 from timeloom.layers.shared_linear import SharedLinear
-from timeloom.layers.spelling import ConvolutionalSpeller, RecurrentSpeller, Speller
+from timeloom.layers.spelling import (
+    ConvolutionalSpeller,
+    RecurrentSpeller,
+    Speller,
+    Spelling,
+    speller_of,
+    spelt,
+)
 from timeloom.layers.states import detached
 
 __all__ = [
@@ -66,14 +74,18 @@ __all__ = [
     "RecurrentSpeller",
     "SharedLinear",
     "Speller",
+    "Spelling",
     "cell_named",
     "describe",
     "detached",
+    "evaluating",
     "gates_over_time",
     "gradient_flow",
     "large_cross_entropy",
     "references",
     "saturated",
+    "speller_of",
+    "spelt",
     "step_eigenvalues",
     "watched_steps",
 ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from timeloom.cells import CELLS, CellName
 from timeloom.core import Padded, UsageError
 from timeloom.layers.pooling import Pooling
 from timeloom.layers.recurrent import Recurrent
@@ -71,3 +74,29 @@ class ConvolutionalSpeller(Speller):
     def forward(self, spellings: Padded) -> Tensor:
         found = self.filters(self.embedding(spellings.data).transpose(1, 2))  # (N, W, L)
         return torch.tanh(found.masked_fill(~spellings.mask()[:, None], -torch.inf).amax(-1))
+
+
+Spelling = Literal["none", "recurrent", "cnn"]
+
+
+def speller_of(
+    kind: Spelling, letters: int, embedding_size: int, hidden_size: int, cell: CellName = "lstm"
+) -> Speller | None:
+    """The net over letters that is asked for by name, with 2 · hidden_size numbers a word; `cell` is the recurrent
+    one's."""
+    match kind:
+        case "none":
+            return None
+        case "cnn":
+            return ConvolutionalSpeller(letters, embedding_size, 2 * hidden_size)
+        case "recurrent":
+            return RecurrentSpeller(letters, CELLS[cell](embedding_size, hidden_size))
+
+
+def spelt(tokens: Sequence[Sequence[str]], number_of_letter: Mapping[str, int], unknown: int) -> tuple[Padded, Tensor]:
+    """The letters of the different words (N, L), and which of the N each word is (B, T)."""
+    numbers: dict[str, int] = {}
+    rows = [torch.tensor([numbers.setdefault(w, len(numbers)) for w in s], dtype=torch.long) for s in tokens]
+    # A word without letters, which no file has, is one letter that nobody knows.
+    letters = [torch.tensor([number_of_letter.get(x, unknown) for x in word] or [unknown]) for word in numbers]
+    return Padded.from_list(letters), Padded.from_list(rows).data

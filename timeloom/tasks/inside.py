@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timeloom.core import DataError, Padded, UsageError
+from timeloom.core import DataError, UsageError
 from timeloom.data import Document, Example, Sentence, pieces, words_of
 from timeloom.layers import Recurrent
 from timeloom.tasks.classify import Classifier, LabelledFile
@@ -55,10 +55,9 @@ def steps_of_text(model: Model, text: str) -> tuple[list[str], Tensor]:
     if not numbers:
         raise UsageError("the text is empty")
     words = [word.strip() or "␣" for word in model.tokenizer.written(text)]
-    symbols = torch.tensor([numbers])
     if isinstance(model, Classifier):
-        return words, model.vectors(Padded(symbols, torch.tensor([len(numbers)])))[0]
-    return words, model.embedding(symbols)[0]
+        return words, model.vectors(model.encode([Example(text)], grams=False))[0]
+    return words, model.embedding(torch.tensor([numbers]))[0]
 
 
 def known_labels(model: Classifier, example: Example) -> bool:

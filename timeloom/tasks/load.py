@@ -23,7 +23,7 @@ Kind = TypeVar("Kind", Tagger, Classifier, KeytermExtractor, LanguageModel)
 # By task: what is built, and the arguments of its constructor that stand in config.json under their names.
 MODELS: dict[str, tuple[Callable[..., Model], tuple[str, ...]]] = {
     "tag": (Tagger, ("model", "vocabulary", "features")),
-    "classify": (Classifier, ("model", "labels", "tokenizer", "features", "several")),
+    "classify": (Classifier, ("model", "labels", "tokenizer", "features", "several", "letters", "ngrams")),
     "keyterms": (KeytermExtractor, ("model", "vocabulary")),
     "language": (LanguageModel, ("model", "tokenizer")),
 }

@@ -95,7 +95,7 @@ def may_become(name: str, before: Any, now: Any, began_with: Mapping[str, Any]) 
     if name in FREE or before == now:
         return True
     if name == "epochs":  # under any other schedule the steps already taken would have been others
-        return now > before and began_with["schedule"] == "constant"
+        return None not in (before, now) and now > before and began_with["schedule"] == "constant"
     return name == "patience" and before != 0 and (now == 0 or now > before)
 
 

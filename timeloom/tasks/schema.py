@@ -126,6 +126,12 @@ def tagger_vocabulary(value: Any, name: str) -> None:
         texts(value["labels"], "labels")
 
 
+def letters(value: Any, name: str) -> None:
+    """A vocabulary of characters, or nothing where words are not spelt."""
+    if value != []:
+        symbols(value, name)
+
+
 def features(value: Any, name: str) -> None:
     wanted(isinstance(value, list), f'"{name}" is {short(value)}, wanted a list')
     for each in value:
@@ -169,6 +175,8 @@ PARTS: dict[str, dict[str, Check]] = {
         "tokenizer": tokenizer_or_none,
         "features": of_type(int),
         "several": of_type(bool),
+        "letters": letters,
+        "ngrams": of_type(int),
     },
     "keyterms": {"vocabulary": symbols},
     "language": {"tokenizer": tokenizer},

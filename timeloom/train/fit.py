@@ -122,7 +122,9 @@ class Fit:
         self.optimizer: Optimizer = optimizer
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
-        self.total_steps = options.epochs * len(problem.plan(0))
+        updates = len(problem.plan(0))
+        self.epochs = options.passes(updates)
+        self.total_steps = self.epochs * updates
 
     def train(self, resume: bool) -> Progress:
         make_folder(self.folder)
@@ -177,7 +179,7 @@ class Fit:
 
     def is_over(self) -> bool:
         done, patience = self.progress, self.options.patience
-        return done.epoch >= self.options.epochs or (0 < patience <= done.waiting and done.step == 0)
+        return done.epoch >= self.epochs or (0 < patience <= done.waiting and done.step == 0)
 
     def train_epochs(self, stop: StopRequest) -> None:
         # purge_step has TensorBoard forget what an earlier start logged after its last checkpoint.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from timeloom.core import UsageError, check_seed
 
+PASSES, UPDATES = 12, 1200  # as many passes, or those that give as many updates: what data of unknown size get
 LARGE = 1e38  # the largest numbers of float32 are a little larger
 
 
@@ -15,7 +17,8 @@ class TrainingOptions:
     """How to train.
 
     Args:
-        epochs: Passes over the training data.
+        epochs: Passes over the training data. null: 12, or where these have fewer than 1,200 updates, as small data
+            sets have, as many as have these.
         batch_size: Sequences in one step.
         optimizer: The rule that turns gradients into steps.
         learning_rate: Step size at the top of the schedule.
@@ -36,7 +39,7 @@ class TrainingOptions:
         precision: Number format, in the words of Lightning Fabric.
     """
 
-    epochs: int = 30
+    epochs: int | None = 30
     batch_size: int = 16
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"] = "adam"
     learning_rate: float = 2e-3
@@ -57,7 +60,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         at_least = {"epochs": 1, "batch_size": 1, "patience": 0, "checkpoint_seconds": 0, "weight_decay": 0}
         for name, least in at_least.items():
-            if getattr(self, name) < least:
+            if getattr(self, name) is not None and getattr(self, name) < least:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted {least} or more")
         for name in ("warmup", "momentum"):
             if not 0 <= getattr(self, name) < 1:
@@ -69,3 +72,9 @@ class TrainingOptions:
         if self.keep == "last" and self.patience:
             raise UsageError("patience waits for a better epoch, and keep=last takes the last one; give one of them")
         check_seed(self.seed)
+
+    def passes(self, updates: int) -> int:
+        """Passes over training data that have this many updates each."""
+        if self.epochs is not None:
+            return self.epochs
+        return max(PASSES, math.ceil(UPDATES / max(1, updates)))

@@ -9,12 +9,14 @@ from typing import Any, Literal
 from timeloom.cells import CellName
 from timeloom.core import UsageError
 from timeloom.data import Example, TextOptions, read_labelled
-from timeloom.layers import Pool
+from timeloom.layers import Pool, Spelling
 from timeloom.train import TrainingOptions
 
-# Sentences are read as raw text, in lower case and with signs apart, and learned by heart within some epochs.
+# Sentences are read as raw text, in lower case and with signs apart. Small sets need more passes than large ones.
 CLASSIFY_TEXT = TextOptions(level="word", lowercase=True, punctuation=True)
-CLASSIFY_TRAINING = TrainingOptions(epochs=12, batch_size=32, learning_rate=1e-3)
+# Series may be long, and have as many passes however few they are.
+SERIES_EPOCHS = 12
+CLASSIFY_TRAINING = TrainingOptions(epochs=None, batch_size=32, learning_rate=1e-3)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class ClassifierOptions:
         num_layers: Recurrent layers, one on another.
         bidirectional: Read from both ends.
         embedding_size: Numbers that stand for a word or character; series of vectors are read as they are.
+        characters: Also read each word letter by letter, capitals included, with convolutions or a small recurrent net.
+            Only where the text is read as words (--level word).
+        character_embedding_size: Numbers that stand for a letter.
+        character_hidden_size: Units of the net over letters, in each direction; half as many as there are convolutions.
+        ngrams: Also score words, pairs of words and pieces of words wherever they stand, by logistic regression, and
+            weigh these scores against the recurrent net's on the validation data: the most frequent n-grams, this many
+            at most. 0 leaves them out. Only where the text is read as words.
         pooling: How the label sees the whole: attention weighs the steps, max and mean take each unit's, last the end.
         dropout: Share of the entries that are dropped of words' vectors, between layers, and of what was pooled.
         recurrent_dropout: Share of the state's entries that the recurrence does not see, the same ones at every step.
@@ -90,15 +99,20 @@ class ClassifierOptions:
     num_layers: int = 1
     bidirectional: bool = True
     embedding_size: int = 128
+    characters: Spelling = "cnn"
+    character_embedding_size: int = 32
+    character_hidden_size: int = 32
+    ngrams: int = 100_000
     pooling: Pool = "attention"
     dropout: float = 0.5
     recurrent_dropout: float = 0.0
     word_dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "num_layers", "embedding_size"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+        sizes = ("hidden_size", "num_layers", "embedding_size", "character_embedding_size", "character_hidden_size")
+        for name, least in {**dict.fromkeys(sizes, 1), "ngrams": 0}.items():
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}, wanted {least} or more")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}, wanted 0 ≤ {name} < 1")

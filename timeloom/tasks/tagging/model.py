@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Literal, cast
 
@@ -14,14 +13,14 @@ from torch.nn import functional as F
 from timeloom.chain import Chain
 from timeloom.core import ModelError, Padded, UsageError
 from timeloom.data import UNKNOWN, Sentence, Splitting, Vocabulary, evaluation_batches, is_tag, sentences_in
-from timeloom.layers import Recurrent
+from timeloom.layers import Recurrent, evaluating, spelt
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.dependence import dependence_of
 from timeloom.tasks.tagging.member import Member, Scores
 from timeloom.tasks.tagging.options import TaggerOptions
 from timeloom.tasks.tagging.tagged import Tagged, tagged_by
 from timeloom.tasks.tagging.text import TaggedText, Tokenize, splitting_for
-from timeloom.tasks.tagging.words import WordVectors, how_written, spelt
+from timeloom.tasks.tagging.words import WordVectors, how_written
 
 NO_TAG = -100  # cross_entropy leaves these out
 
@@ -261,17 +260,6 @@ class Tagger(nn.Module):
     def knows(self, word: str) -> bool:
         """Whether training had the word, or a file of vectors."""
         return self.options.normal_form(word) in self.words
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode for a while, whatever happens."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def as_sentence(one: Sentence | Sequence[str]) -> Sentence:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from timeloom.cells import CELLS
-from timeloom.core import Padded
-from timeloom.layers import ConvolutionalSpeller, RecurrentSpeller, Speller
+from timeloom.layers import speller_of
 from timeloom.tasks.tagging.batch import Batch
 from timeloom.tasks.tagging.options import TaggerOptions
 
@@ -45,7 +43,13 @@ class WordVectors(nn.Module):
         super().__init__()
         self.options, self.unknown = options, unknown
         self.embedding = nn.Embedding(words, options.embedding_size, padding_idx=0)
-        self.speller = speller_of(options, letters)
+        self.speller = speller_of(
+            options.characters,
+            letters,
+            options.character_embedding_size,
+            options.character_hidden_size,
+            options.cell,
+        )
         self.cases = nn.Embedding(len(WRITTEN), len(WRITTEN)) if options.capitalisation else None
         self.features = nn.ModuleList(
             nn.Embedding(symbols, options.feature_embedding_size, padding_idx=0) for symbols in features
@@ -74,24 +78,3 @@ class WordVectors(nn.Module):
             assert batch.features is not None
             vectors.append(embedding(batch.features[..., number]))
         return torch.cat(vectors, dim=-1)
-
-
-def speller_of(options: TaggerOptions, letters: int) -> Speller | None:
-    """The net over letters that the options ask for."""
-    match options.characters:
-        case "none":
-            return None
-        case "cnn":
-            return ConvolutionalSpeller(letters, options.character_embedding_size, 2 * options.character_hidden_size)
-        case "recurrent":
-            cell = CELLS[options.cell](options.character_embedding_size, options.character_hidden_size)
-            return RecurrentSpeller(letters, cell)
-
-
-def spelt(tokens: Sequence[Sequence[str]], number_of_letter: dict[str, int], unknown: int) -> tuple[Padded, Tensor]:
-    """The letters of the different words (N, L), and which of the N each word is (B, T)."""
-    numbers: dict[str, int] = {}
-    rows = [torch.tensor([numbers.setdefault(w, len(numbers)) for w in s], dtype=torch.long) for s in tokens]
-    # A word without letters, which no file has, is one letter that nobody knows.
-    letters = [torch.tensor([number_of_letter.get(x, unknown) for x in word] or [unknown]) for word in numbers]
-    return Padded.from_list(letters), Padded.from_list(rows).data
