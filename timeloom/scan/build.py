@@ -57,7 +57,7 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else base
 
 
-def build(text: str) -> ctypes.CDLL:
+def build(text: str, warn: bool = True) -> ctypes.CDLL:
     """The text as a loaded library, from the cache where it is there. Raises CannotBuild.
 
     $CXX names a compiler, $TIMELOOM_MARCH an instruction set in the place of this processor's (x86-64-v3 for AVX2,
@@ -66,7 +66,8 @@ def build(text: str) -> ctypes.CDLL:
     tool = compiler()
     if tool is None:
         raise CannotBuild("no C++ compiler is installed (c++, g++ or clang++)")
-    warn_if_narrow()
+    if warn:
+        warn_if_narrow()
     version = compiler_version(tool)
     flags = (*FLAGS, instruction_set(), *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
     key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
@@ -75,10 +76,11 @@ def build(text: str) -> ctypes.CDLL:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return loaded_from(folder / f"{key}.so", text, tool, flags)
     except OSError as error:
-        warn_caller(
-            f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
-            "name another folder by $TIMELOOM_CACHE"
-        )
+        if warn:
+            warn_caller(
+                f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
+                "name another folder by $TIMELOOM_CACHE"
+            )
     try:
         return loaded_from(Path(own_folder().name) / f"{key}.so", text, tool, flags)
     except OSError as error:
