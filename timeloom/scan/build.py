@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,7 @@ FLAGS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "
 SEAL = b"timeloom"
 HERE = Path(__file__).parent / "render"
 LOADED_IN = os.getpid()
+log = logging.getLogger(__name__)  # at INFO, when a compiler begins and ends: it takes seconds
 
 
 class CannotBuild(Exception):
@@ -114,6 +117,8 @@ def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> No
     """Compile to a neighbour of `path`, put the sum of its bytes behind them, and give it that name in one step."""
     own = f".{path.stem}.{os.getpid()}.{threading.get_ident()}"
     source, made = path.with_name(f"{own}.cpp"), path.with_name(f"{own}.so")
+    begin = time.perf_counter()
+    log.info("compiling a kernel into %s", path.parent, extra={"compiling": 1, "folder": path.parent})
     try:
         source.write_text(text, encoding="utf-8")
         done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
@@ -127,6 +132,7 @@ def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> No
     finally:
         source.unlink(missing_ok=True)
         made.unlink(missing_ok=True)
+        log.info("compiled in %.1f s", time.perf_counter() - begin, extra={"compiling": -1})
 
 
 def load_verified(path: Path) -> ctypes.CDLL | None:

@@ -1,4 +1,4 @@
-"""What is compiled once for every number type and set of flags: products, and the tools that kernels reach from there."""
+"""What is compiled once for each number type and set of flags: products, and the tools that kernels reach from there."""
 
 from __future__ import annotations
 
@@ -30,11 +30,15 @@ def products_text(dtype: torch.dtype) -> str:
     return native_text((HERE / "products.cpp").read_text(encoding="utf-8"), dtype)
 
 
+def kernel_text(source: str, dtype: torch.dtype) -> str:
+    return "#define SCAN_KERNEL\n" + native_text(source, dtype)
+
+
 def load_kernel(source: str, dtype: torch.dtype) -> ctypes.CDLL:
     """A kernel from its text, with the tools it works with; what is not there yet of both is built side by side."""
     with ThreadPoolExecutor(1) as beside:
         beside.submit(build, products_text(dtype), warn=False)  # what is wrong with it, `products` says below
-        library = build("#define SCAN_KERNEL\n" + native_text(source, dtype))
+        library = build(kernel_text(source, dtype))
     if not library.use_tools(ctypes.c_void_p(products(dtype).tools_of_kernels())):
         raise CannotBuild("the flags of the compiler changed while a kernel was built; try again")
     return library
