@@ -1,4 +1,4 @@
-"""What is compiled once for each number type and set of flags: products, and the tools that kernels reach from there."""
+"""What is compiled once for each number type and set of flags: products, and the tools that kernels reach there."""
 
 from __future__ import annotations
 
