@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from timeloom.cli.compiling import compiling_told
 from timeloom.cli.parser import add_config, make_parser, options_of, parse
 from timeloom.core import UsageError
 from timeloom.core.plain import shown
@@ -84,7 +85,8 @@ def train(name: str, task: Task, argv: Sequence[str]) -> int:
     before = None if options.resume else time_of(training_folder(out) / RUN)
     chosen = {part: options_of(kind, options) for part, kind in task.options.items()}
     try:
-        result = task.train(**chosen, out=out, resume=options.resume, overwrite=options.overwrite, watch=watch)
+        with compiling_told():
+            result = task.train(**chosen, out=out, resume=options.resume, overwrite=options.overwrite, watch=watch)
     except (Interrupted, KeyboardInterrupt) as stop:
         again = how_to_go_on(name, out, before)
         raise Interrupted(f"{str(stop) or 'outside the training steps'}.\n{again}") from stop

@@ -335,6 +335,12 @@ class Recurrent(nn.Module):
         found = scan_in_memory(varied, whole_x, state, lengths, reverse, all_states, named, self.memory)
         return found[0], *(cell.State(*part[: varied.own]) for part in found[1:])
 
+    def cells_run(self) -> list[Cell]:
+        """The cells as a call without resets runs them now, with the dropout and zoneout around their steps."""
+        masked = bool(self.recurrent_dropout) and self.training
+        plain = not masked and not self.zoneout
+        return [cell if plain else self._varied_of(number, False) for number, cell in enumerate(self.cells)]
+
     def _varied_of(self, number: int, resets: bool) -> Varied:
         masked = bool(self.recurrent_dropout) and self.training
         key = (number, resets, bool(self.zoneout), masked)

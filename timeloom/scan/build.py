@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,7 @@ FLAGS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "
 SEAL = b"timeloom"
 HERE = Path(__file__).parent / "render"
 LOADED_IN = os.getpid()
+log = logging.getLogger(__name__)  # at INFO, when a compiler begins and ends: it takes seconds
 
 
 class CannotBuild(Exception):
@@ -57,7 +60,7 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else base
 
 
-def build(text: str) -> ctypes.CDLL:
+def build(text: str, warn: bool = True) -> ctypes.CDLL:
     """The text as a loaded library, from the cache where it is there. Raises CannotBuild.
 
     $CXX names a compiler, $TIMELOOM_MARCH an instruction set in the place of this processor's (x86-64-v3 for AVX2,
@@ -66,7 +69,8 @@ def build(text: str) -> ctypes.CDLL:
     tool = compiler()
     if tool is None:
         raise CannotBuild("no C++ compiler is installed (c++, g++ or clang++)")
-    warn_if_narrow()
+    if warn:
+        warn_if_narrow()
     version = compiler_version(tool)
     flags = (*FLAGS, instruction_set(), *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
     key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
@@ -75,10 +79,11 @@ def build(text: str) -> ctypes.CDLL:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return loaded_from(folder / f"{key}.so", text, tool, flags)
     except OSError as error:
-        warn_caller(
-            f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
-            "name another folder by $TIMELOOM_CACHE"
-        )
+        if warn:
+            warn_caller(
+                f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
+                "name another folder by $TIMELOOM_CACHE"
+            )
     try:
         return loaded_from(Path(own_folder().name) / f"{key}.so", text, tool, flags)
     except OSError as error:
@@ -112,6 +117,8 @@ def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> No
     """Compile to a neighbour of `path`, put the sum of its bytes behind them, and give it that name in one step."""
     own = f".{path.stem}.{os.getpid()}.{threading.get_ident()}"
     source, made = path.with_name(f"{own}.cpp"), path.with_name(f"{own}.so")
+    begin = time.perf_counter()
+    log.info("compiling a kernel into %s", path.parent, extra={"compiling": 1, "folder": path.parent})
     try:
         source.write_text(text, encoding="utf-8")
         done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
@@ -125,6 +132,7 @@ def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> No
     finally:
         source.unlink(missing_ok=True)
         made.unlink(missing_ok=True)
+        log.info("compiled in %.1f s", time.perf_counter() - begin, extra={"compiling": -1})
 
 
 def load_verified(path: Path) -> ctypes.CDLL | None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from timeloom.scan import ops
-from timeloom.scan.build import HERE, build, native_text, threads
+from timeloom.scan.build import threads
+from timeloom.scan.native import products
 from timeloom.scan.ops import aten
 
 MUCH = 4 << 20  # bytes
@@ -96,9 +96,3 @@ def multiply(left: Tensor, right: Tensor, once: bool = False) -> Tensor:
     if failed:
         raise MemoryError(f"not enough memory for the product of ({M}, {K}) and ({K}, {N})")
     return out
-
-
-@cache
-def products(dtype: torch.dtype) -> Any:
-    """The native products for a number type, built when first asked for."""
-    return build(native_text((HERE / "products.cpp").read_text(encoding="utf-8"), dtype))

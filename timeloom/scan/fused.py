@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, fx
 
 from timeloom.scan.allowed import width_of
-from timeloom.scan.build import build, native_text, threads
+from timeloom.scan.build import threads
 from timeloom.scan.bulk import actual, empty, run_nodes
 from timeloom.scan.cell import Cell
 from timeloom.scan.kernels import Loop, array_of, back_loop, forward_loop
+from timeloom.scan.native import load_kernel
 from timeloom.scan.ops import shape
 from timeloom.scan.plan import Plan, ancestors, plan
 from timeloom.scan.rows import Rows
@@ -59,7 +60,7 @@ class Fused:
 
     @cached_property
     def library(self) -> ctypes.CDLL:
-        return build(native_text(self.source, self.dtype))
+        return load_kernel(self.source, self.dtype)
 
     @cached_property
     def kept(self) -> list[tuple[str, int, bool]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from timeloom.chain import forward_cell
+from timeloom.scan import Cell
 from timeloom.structured.output import ChainOutput, for_each_step
 
 
@@ -18,3 +20,7 @@ class CRF(ChainOutput):
     def loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor | None = None) -> Tensor:
         chain = self.chain(emissions, lengths)
         return for_each_step(-self.allowed(chain.log_prob(tags)), chain)
+
+    def cells_run(self) -> list[Cell]:
+        """The cells that a loss runs: the sum over all paths is a recurrence."""
+        return [forward_cell(len(self.start), self.start.dtype, self.start.device)]

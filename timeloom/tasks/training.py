@@ -11,8 +11,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import nn
 
-from timeloom.layers import Doctor
+from timeloom.layers import Doctor, Recurrent
 from timeloom.pictures import as_png, training_curves
+from timeloom.scan import build_ahead
+from timeloom.structured import CRF
 from timeloom.tasks.folder import training_folder, write_model
 from timeloom.tasks.runs import check_folders, opened_run
 from timeloom.train import Problem, Progress, TrainingOptions, Watch, fit
@@ -73,6 +75,9 @@ class TrainingRun:
 
     def learn(self, model: nn.Module, problem: Problem) -> Progress:
         """Train the model, with the doctor looking on; its best weights are in it then."""
+        if self.training.accelerator == "cpu" and self.training.precision == "32-true":
+            layers = [part for part in model.train().modules() if isinstance(part, Recurrent | CRF)]
+            build_ahead(cell for layer in layers for cell in layer.cells_run())
         doctor = Doctor(model) if self.training.doctor else None
         return fit(
             model,

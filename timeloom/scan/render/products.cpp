@@ -61,3 +61,9 @@ SCAN_ENTRY void prefer_huge_pages(void* data, long bytes) {
     (void)data, (void)bytes;
 #endif
 }
+
+// What every kernel of this number type and these flags works with.
+SCAN_ENTRY const toolbox* tools_of_kernels() {
+    static const toolbox tools = {SCAN_BYTES, pack, product, product_unpacked};
+    return &tools;
+}

@@ -1,6 +1,7 @@
 // The hand-written part of every kernel: vectors, packed products, teams of threads.
 //
-// A generated kernel defines REAL (float or double), includes this file, and writes its phases in these words.
+// A generated kernel defines REAL (float or double) and SCAN_KERNEL, includes this file, and writes its phases in these
+// words. What is slow to compile is compiled once, in products.cpp, which hands kernels a `toolbox`.
 // Everything is plain C++17 on GCC's vector extensions, so one text gives AVX-512, AVX2, SSE and NEON code.
 // Compile with -O3 -march=native -ffp-contract=off -fno-math-errno, never with -ffast-math: NaN and inf have meaning.
 // Where a product and a sum are rounded once, `fma` says so: a compiler that chose by itself would choose otherwise in a
@@ -277,6 +278,37 @@ struct matrix {
     const real* at(long i, long j) const { return data + i * row + j * column; }
 };
 
+// Whether a W that is used but once is better not packed: few rows, or dot products, which need no packing at all.
+inline bool serves_unpacked(long rows, long column) { return rows <= 8 || column == 1; }
+
+// The part that is compiled once for all kernels of a number type and reached from them by pointers: it takes a compiler
+// longer than all else together.
+struct toolbox {
+    long bytes;  // of its vectors: a kernel's must be as wide
+    void (*pack)(matrix, long, long, real*, range);
+    void (*product)(long, matrix, const real*, long, long, real*, long, bool, range);
+    void (*product_unpacked)(long, matrix, matrix, long, long, real*, long, range);
+};
+
+#ifdef SCAN_KERNEL  // as a kernel has it
+
+inline const toolbox* tools = nullptr;
+inline void pack(matrix W, long N, long K, real* packed, range some) { tools->pack(W, N, K, packed, some); }
+inline void product(long rows, matrix A, const real* packed, long K, long N, real* C, long ldc, bool add, range some) {
+    tools->product(rows, A, packed, K, N, C, ldc, add, some);
+}
+inline void product_unpacked(long rows, matrix A, matrix W, long K, long N, real* C, long ldc, range some) {
+    tools->product_unpacked(rows, A, W, K, N, C, ldc, some);
+}
+
+// Called once, before any loop; gives whether the tools fit.
+SCAN_ENTRY int use_tools(const toolbox* given) {
+    tools = given;
+    return given->bytes == SCAN_BYTES;
+}
+
+#else
+
 // Transposes lanes x lanes: at each stage, rows i and i + S swap the halves of their blocks of 2 S lanes.
 template <int S, std::size_t... Lane>
 SCAN_INLINE void swap_blocks(vec* rows, std::index_sequence<Lane...>) {
@@ -410,9 +442,6 @@ SCAN_INLINE void dots(matrix A, long r, const real* const* w, long K, real* C, l
         for (int j = 0; j < count; ++j) C[(r + i) * ldc + j] = across_sum(sums[i][j]);
 }
 
-// Whether a W that is used but once is better not packed: few rows, or dot products, which need no packing at all.
-inline bool serves_unpacked(long rows, long column) { return rows <= 8 || column == 1; }
-
 // The same product for a W (N, K) that is used but once, so that it is not packed; the columns of some vectors.
 inline void product_unpacked(long rows, matrix A, matrix W, long K, long N, real* C, long ldc, range some) {
     constexpr int abreast = 2 * wide;
@@ -453,6 +482,8 @@ inline void product_unpacked(long rows, matrix A, matrix W, long K, long N, real
         }
     }
 }
+
+#endif  // SCAN_KERNEL
 
 // --------------------------------------------------------------------------------------------------------- memory
 
@@ -509,6 +540,7 @@ class room {
     real* next_;
 };
 
+#ifndef SCAN_KERNEL
 // C (rows some of M, N) = A (M, K) B (K, N), for a long K: packs B pass by pass, and A where its rows are strided.
 constexpr long rows_at_once = wide * lanes;  // of A packed at a time: one panel
 inline long multiply_room(long N) { return packed_size(N, deep) + rows_at_once * deep; }
@@ -530,6 +562,7 @@ inline void multiply(range some, long N, long K, matrix A, matrix B, real* C, lo
         }
     }
 }
+#endif
 
 // -------------------------------------------------------------------------------------------------------- threads
 
