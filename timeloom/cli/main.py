@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(encoding="utf-8")  # whatever the terminal's, as the files are
+                # UTF-8 whatever the terminal's, as the files are; of a file name that is not, its bytes in digits.
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         code = run([word for word in words if word != "--debug"])
         sys.stdout.flush()
         return code

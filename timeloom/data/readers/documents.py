@@ -9,7 +9,7 @@ from pathlib import Path
 
 from timeloom.core import DataError
 from timeloom.data.readers.jsonlines import objects
-from timeloom.data.readers.text import numbered_lines, shortened
+from timeloom.data.readers.text import numbered_lines, shortened, whole_characters
 from timeloom.data.tokenizer import words_of
 
 Term = tuple[str, ...]
@@ -38,10 +38,13 @@ def read_documents(
         for key, text in zip(text_keys, texts, strict=True):
             if not isinstance(text, str):
                 raise DataError(f'there is no text under "{key}" in {shortened(line)}', path, number)
+            whole_characters(text, f'"{key}"', path, number)
         terms = item.get(terms_key) if with_terms else []
         if not isinstance(terms, list) or any(not isinstance(term, str) for term in terms):
             what = shortened(json.dumps(terms))
             raise DataError(f'"{terms_key}" is {what}, wanted a list of strings', path, number)
+        for term in terms:
+            whole_characters(term, f'"{terms_key}"', path, number)
         whole = " . ".join(text for text in texts if isinstance(text, str))
         known = dict.fromkeys(tuple(words_of(term.lower())) for term in terms)
         found.append(Document(tuple(words_of(whole)), tuple(term for term in known if term), number))

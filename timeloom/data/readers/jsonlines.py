@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from timeloom.core import DataError
-from timeloom.data.readers.text import Lines, shortened
+from timeloom.data.readers.text import Lines, shortened, whole_characters
 from timeloom.data.sentence import Sentence
 
-# Neither can stand in a file of columns; lone surrogates (from JSON's \\ud800) not even in UTF-8.
-UNWRITABLE = re.compile("[ \t\r\n\ud800-\udfff]")
+UNWRITABLE = re.compile("[ \t\r\n]")  # in a file of columns
 
 
 def tagged_json(lines: Lines, path: Path) -> Iterator[Sentence]:
@@ -34,6 +33,7 @@ def tagged_json(lines: Lines, path: Path) -> Iterator[Sentence]:
         label = item.get("label")
         if label is not None and not isinstance(label, str):
             raise DataError(f'"label" is {shortened(json.dumps(label))}, wanted a string or null', path, number)
+        whole_characters(label or "", '"label"', path, number)
         yield Sentence(tokens, tags, label, line=number)
 
 
@@ -41,7 +41,7 @@ def untagged_json(lines: Lines, path: Path | str) -> Iterator[Sentence]:
     """Sentences of "tokens", or of the blank-parted words of "text"."""
     for number, line, item in objects(lines, path):
         if isinstance(item.get("text"), str) and "tokens" not in item:
-            item = {"tokens": item["text"].split()}
+            item = {"tokens": whole_characters(item["text"], '"text"', path, number).split()}
         yield Sentence(strings(item, "tokens", line, path, number), line=number)
 
 
@@ -74,4 +74,5 @@ def strings(item: dict[str, Any], key: str, line: str, path: Path | str, number:
                 path,
                 number,
             )
+        whole_characters(text, f'"{key}"', path, number)
     return tuple(value)

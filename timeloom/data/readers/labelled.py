@@ -12,7 +12,7 @@ from timeloom.data.example import Example
 from timeloom.data.readers.jsonlines import objects
 from timeloom.data.readers.pieces import pieces
 from timeloom.data.readers.series import read_npz, read_steps
-from timeloom.data.readers.text import Lines, numbered_lines, shortened
+from timeloom.data.readers.text import Lines, numbered_lines, shortened, whole_characters
 
 LONGEST = 1 << 30  # characters of a field in a table
 
@@ -139,8 +139,8 @@ def json_objects(lines: Lines, path: Path, text_key: str, label_key: str, labell
             if any(not isinstance(label, str | int) for label in several):
                 what = shortened(json.dumps(found))
                 raise DataError(f'"{label_key}" is {what}, wanted a label or a list of labels', path, number)
-            labels = tuple(str(label) for label in several)
-        yield Example(text, labels, number)
+            labels = tuple(whole_characters(str(label), f'"{label_key}"', path, number) for label in several)
+        yield Example(whole_characters(text, f'"{text_key}"', path, number), labels, number)
 
 
 def first_words(lines: Lines, path: Path, labelled: bool) -> Iterator[Example]:
@@ -157,6 +157,7 @@ def classes(folder: Path) -> Iterator[Example]:
     if not labels:
         raise DataError("the folder has no folder in it; wanted one for each label, with a text in each file", folder)
     for label in labels:
+        whole_characters(label.name, "the name of a folder, which is a label,", folder)
         for file in sorted(part for part in label.iterdir() if part.is_file() and not part.name.startswith(".")):
             yield Example("".join(pieces(file)), (label.name,))
 

@@ -12,7 +12,7 @@ import numpy as np
 from timeloom.core import DataError
 from timeloom.core.files import reason
 from timeloom.data.example import Example
-from timeloom.data.readers.text import numbered_lines, shortened
+from timeloom.data.readers.text import numbered_lines, shortened, whole_characters
 
 SERIES = "series"  # the column that says which series a step belongs to
 
@@ -61,7 +61,7 @@ def read_npz(path: Path, labelled: bool = True) -> list[Example]:
         steps = series[:length].astype(np.float32)
         if not np.isfinite(steps).all():
             raise DataError(f"series {number} has a number that is not finite, in step {first_bad(steps)}", path)
-        found.append(Example(steps, (str(labels[number]),) if labelled else ()))
+        found.append(Example(steps, (whole_characters(str(labels[number]), "y", path),) if labelled else ()))
     if not found:
         raise DataError("there is nothing in it", path)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from timeloom.core import DataError
 from timeloom.core.files import reason
 
 BOM = b"\xef\xbb\xbf"
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 Lines = Iterable[tuple[int, str]]
 """Numbers from 1, and lines without their ends."""
@@ -60,6 +62,7 @@ def decoded(file: Iterable[bytes] | Iterable[str], name: str | Path) -> Iterator
     offset = 0  # in bytes, of the line's start
     for number, raw in enumerate(file, start=1):
         if isinstance(raw, str):
+            whole_characters(raw, "the line", name, number)
             yield number, raw.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")
             continue
         content = raw.removeprefix(BOM) if number == 1 else raw
@@ -76,6 +79,19 @@ def not_utf8(content: bytes, at: int, offset: int, name: str | Path, line: int |
     return DataError(
         f"byte {content[at]:#04x} at offset {offset + at} is not UTF-8.\n  Save the file as UTF-8.", name, line
     )
+
+
+def whole_characters(text: str, what: str, path: str | Path, line: int | None = None) -> str:
+    """The text, unless it holds a lone surrogate, which no UTF-8 can have: a DataError, in which `what` names it."""
+    if found := SURROGATE.search(text):
+        code = f"\\u{ord(found[0]):04x}"
+        raise DataError(
+            f"{what} holds {code}, half of a character (a lone surrogate), which cannot be written as UTF-8: "
+            f"{shortened(text)}.\n  An emoji was cut there, or bytes were read in another encoding; remove or mend it.",
+            path,
+            line,
+        )
+    return text
 
 
 def columns(line: str) -> list[str]:
