@@ -1,4 +1,4 @@
-"""Text → loaded code: a compiler, its flags, and a cache of what it made."""
+"""Text → loaded code: the flags of the compiler, and what names a kernel in the cache."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import ctypes
 import hashlib
 import os
 import platform
-import shutil
-import subprocess
-import tempfile
-import threading
 from functools import cache
 from pathlib import Path
 
@@ -17,27 +13,12 @@ import torch
 
 from timeloom.core.files import reason
 from timeloom.core.warn import warn_caller
+from timeloom.scan.cache import find, keep
+from timeloom.scan.toolchain import CannotBuild, compiled, compiler, compiler_version, named
 
 FLAGS = ("-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
-SEAL = b"timeloom"
 HERE = Path(__file__).parent / "render"
 LOADED_IN = os.getpid()
-
-
-class CannotBuild(Exception):
-    """No compiler, or one that fails; the message says which and why."""
-
-
-@cache
-def compiler() -> str | None:
-    """The first of $CXX, c++, g++ and clang++ that is there."""
-    chosen = os.environ.get("CXX")
-    if chosen and not shutil.which(chosen):
-        warn_caller(f"$CXX names {chosen}, which is not there; another compiler is taken if there is one")
-    for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
-        if name and shutil.which(name):
-            return shutil.which(name)
-    return None
 
 
 def processor() -> str:
@@ -48,13 +29,6 @@ def processor() -> str:
     except (OSError, StopIteration):
         flags = platform.processor()
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {flags.split(':')[-1].strip()}"
-
-
-def cache_folder() -> Path:
-    """Where built kernels are kept: $TIMELOOM_CACHE, or timeloom/kernels in the user's cache folder."""
-    chosen = os.environ.get("TIMELOOM_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "timeloom" / "kernels"
-    return Path(chosen) if chosen else base
 
 
 def build(text: str) -> ctypes.CDLL:
@@ -69,79 +43,23 @@ def build(text: str) -> ctypes.CDLL:
     version = compiler_version(tool)
     native = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ("-mcpu=native",)
     flags = (*FLAGS, *native, *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
-    key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return loaded_from(folder / f"{key}.so", text, tool, flags)
-    except OSError as error:
-        warn_caller(
-            f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
-            "name another folder by $TIMELOOM_CACHE"
-        )
-    try:
-        return loaded_from(Path(own_folder().name) / f"{key}.so", text, tool, flags)
-    except OSError as error:
-        raise CannotBuild(f"there is no folder to build a kernel in ({reason(error)})") from error
-
-
-@cache
-def own_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that goes when the process ends."""
-    return tempfile.TemporaryDirectory(prefix="timeloom-")
-
-
-def loaded_from(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> ctypes.CDLL:
-    """The library at `path`, built there if need be."""
-    library = load_verified(path)
+    name = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32] + ".so"
+    library = find(name)
     if library is None:
-        compile_into(path, text, tool, flags)
-        library = load_verified(path)
+        content = compiled(text, tool, flags)
+        try:
+            library = keep(name, content)
+        except OSError as error:
+            raise CannotBuild(f"there is no folder to load a kernel from ({reason(error)})") from error
     if library is None:
-        raise CannotBuild(f"what {tool} made at {path} cannot be loaded; wanted a C++ compiler, as g++ or clang++")
+        raise CannotBuild(f"what {named(tool)} made cannot be loaded; wanted a C++ compiler, as g++ or clang++")
     return library
-
-
-def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> None:
-    """Compile to a neighbour of `path`, put the sum of its bytes behind them, and give it that name in one step."""
-    own = f".{path.stem}.{os.getpid()}.{threading.get_ident()}"
-    source, made = path.with_name(f"{own}.cpp"), path.with_name(f"{own}.so")
-    try:
-        source.write_text(text, encoding="utf-8")
-        done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
-        if done.returncode:
-            chosen = ", which $CXX names," if os.environ.get("CXX") else ""
-            said = done.stderr.strip()[:2000] or f"it ended with {done.returncode} and said nothing"
-            raise CannotBuild(f"{tool}{chosen} failed:\n{said}")
-        with made.open("ab") as file:  # a loader does not look behind the end
-            file.write(SEAL + hashlib.sha256(made.read_bytes()).digest())
-        os.replace(made, path)
-    finally:
-        source.unlink(missing_ok=True)
-        made.unlink(missing_ok=True)
-
-
-def load_verified(path: Path) -> ctypes.CDLL | None:
-    """The library at `path`, if it is there, ours and whole."""
-    try:
-        if os.name == "posix" and path.stat().st_uid != os.getuid():
-            return None
-        content = path.read_bytes()
-        body, seal = content[: -len(SEAL) - 32], content[-len(SEAL) - 32 :]
-        return ctypes.CDLL(str(path)) if seal == SEAL + hashlib.sha256(body).digest() else None
-    except OSError:
-        return None
 
 
 @cache
 def warn_if_narrow() -> None:
     if platform.machine() in ("x86_64", "AMD64") and "avx2" not in processor().split():
         warn_caller("this processor has no AVX2, so kernels take a fraction of the numbers at a time and are slower")
-
-
-@cache
-def compiler_version(tool: str) -> str:
-    return subprocess.run([tool, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
 
 
 class Pool(ctypes.Structure):
