@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,33 @@ def test_arrays_that_are_no_series_are_named(tmp_path: Path, name: str, content:
 def test_tables_that_are_no_series_are_named(tmp_path: Path, content: str, named: str) -> None:
     with pytest.raises(DataError, match=named):
         read_labelled(written(tmp_path, "a.csv", content), "steps")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        (
+            "a.jsonl",
+            '{"text": "wow \\ud83d", "label": "up"}\n',
+            r'a.jsonl:1: "text" holds \\ud83d, half of a character',
+        ),
+        ("a.jsonl", '{"text": "wow", "label": "up \\ud83d"}\n', r'a.jsonl:1: "label" holds \\ud83d'),
+        ("a.jsonl", '{"text": "wow", "labels": ["\\ude00"]}\n', r'a.jsonl:1: "label" holds \\ude00'),
+        ("a.npz", arrays(x=np.ones((1, 3, 1)), y=np.array(["\ud83d"])), r"a.npz: y holds \\ud83d"),
+    ],
+)
+def test_half_a_character_is_named(tmp_path: Path, name: str, content: str | bytes, named: str) -> None:
+    """What no file can hold as UTF-8 would be lost at the end of a training."""
+    with pytest.raises(DataError, match=named):
+        read_labelled(written(tmp_path, name, content))
+
+
+def test_whole_characters_in_escapes_are_read(tmp_path: Path) -> None:
+    found = read_labelled(written(tmp_path, "a.jsonl", '{"text": "wow \\ud83d\\ude00", "label": "up"}\n'))
+    assert found[0].content == "wow \U0001f600"
+
+
+def test_a_folder_of_a_class_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
+    with pytest.raises(DataError, match=r"the name of a folder, which is a label, holds \\udce9"):
+        read_labelled(tmp_path)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timeloom.core import DataError, UsageError
-from timeloom.data import Sentence, read_tagged, read_untagged
+from timeloom.data import Sentence, read_documents, read_tagged, read_untagged
 
 BLANK = " \t\r\n"
 TOKENS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=BLANK + "\ufeff"), min_size=1, max_size=5)
@@ -201,6 +201,7 @@ def test_other_blanks_are_part_of_a_token(tmp_path: Path) -> None:
         ("guess", '{"tokens": [3], "tags": ["O"]}\n', 't:1: "tokens" holds'),
         ("guess", '{"tokens": ["a b"], "tags": ["O"]}\n', 't:1: "tokens" holds'),
         ("guess", '{"tokens": ["\\ud800"], "tags": ["O"]}\n', 't:1: "tokens" holds'),
+        ("guess", '{"tokens": ["a"], "tags": ["O"], "label": "\\ud83d"}\n', 't:1: "label" holds \\ud83d, half of'),
         ("guess", '{"tokens": ["a"], "tags": ["O", "O"]}\n', "t:1: 2 tags, wanted 1"),
         ("guess", '{"tokens": ["a"], "tags": ["O"], "label": 3}\n', 't:1: "label" is'),
     ],
@@ -282,3 +283,15 @@ def test_unknown_formats(tmp_path: Path) -> None:
         next(read_untagged(tmp_path, "words"))
     with pytest.raises(UsageError, match="a stream cannot be read as a folder"):
         next(read_untagged(io.StringIO("a"), "folder"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"text": "wow \\ud83d", "keyterms": []}', r't:1: "text" holds \\ud83d, half of a character'),
+        ('{"text": "wow", "keyterms": ["a \\ud83d"]}', r't:1: "keyterms" holds \\ud83d'),
+    ],
+)
+def test_half_a_character_in_a_document_is_named(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read_documents(put(tmp_path / "t", line + "\n"), ["text"], "keyterms")

@@ -56,6 +56,10 @@ def test_streams() -> None:
         list(read_untagged(io.BytesIO(b"a\n\xff\n")))
     with pytest.raises(DataError, match=r"^<stream>:1: there is no \"tokens\""):
         list(read_untagged(io.StringIO("{}")))
+    with pytest.raises(DataError, match=r"1: the line holds \\ud83d, half of a character"):
+        list(read_untagged(io.StringIO("wow \ud83d\n")))
+    with pytest.raises(DataError, match=r'1: "text" holds \\ud83d'):
+        list(read_untagged(io.StringIO('{"text": "wow \\ud83d"}\n')))
 
 
 def test_a_stream_is_answered_as_it_comes() -> None:

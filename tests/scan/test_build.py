@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from multiprocessing.connection import Connection
@@ -17,7 +18,7 @@ from torch import Tensor
 from tests.tolerances import assert_close
 from timeloom.cells import ElmanCell, GRUCell, LSTMCell
 from timeloom.layers import Recurrent
-from timeloom.scan import build, plain_loop, scan
+from timeloom.scan import build, cache, plain_loop, scan
 
 SCRIPT = """
 import sys, time, torch, warnings
@@ -47,6 +48,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """No memory of an earlier compiler."""
     monkeypatch.setattr(build, "compiler", build.compiler.__wrapped__)
     monkeypatch.setattr(build, "compiler_version", build.compiler_version.__wrapped__)
+    monkeypatch.setattr(cache, "warn_not_kept", cache.warn_not_kept.__wrapped__)
 
 
 def test_no_compiler_means_the_plain_loop_and_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +72,7 @@ def test_a_compiler_that_fails_is_told_with_what_it_said(tmp_path: Path, monkeyp
     monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path / "cache"))
     with pytest.warns(UserWarning, match=r"(?s)ElmanCell runs.*c\+\+, which \$CXX names, failed:.*no room left"):
         scan(ElmanCell(3, 22), torch.randn(4, 2, 3))
-    assert list((tmp_path / "cache").iterdir()) == []  # and leaves nothing behind
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "not ours"])
@@ -104,6 +106,152 @@ def test_a_cached_kernel_is_loaded_without_a_compiler_and_the_folder_is_private(
     done = run_script(24, cache)
     assert done.stderr == ""
     assert {file: file.stat().st_mtime_ns for file in cache.iterdir()} == before
+
+
+def test_a_cache_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    """What lies there, with the right name and sum, would be run."""
+    tmp_path.chmod(0o777)
+    done = run_script(28, tmp_path)
+    assert "kernels cannot be kept (" in done.stderr
+    assert "may be written to by other users, and what lies there would be run)" in done.stderr
+    assert float(done.stdout.split()[0]) == pytest.approx(expected(28), rel=1e-5)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can give a folder away")
+def test_a_cache_of_another_user_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+    done = run_script(28, tmp_path)
+    assert "belongs to another user" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("trick", ["link", "open", "fifo"])
+def test_a_file_of_the_cache_that_is_not_ours_alone_is_not_loaded(trick: str, tmp_path: Path) -> None:
+    folder = tmp_path / "kernels"
+    run_script(28, folder)
+    (file,) = folder.iterdir()
+    if trick == "link":
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+    elif trick == "fifo":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        file.chmod(0o666)
+    done = run_script(28, folder)
+    assert done.stderr == ""
+    assert float(done.stdout.split()[0]) == pytest.approx(expected(28), rel=1e-5)
+    assert file.is_file()
+    assert not file.is_symlink()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_the_parents_of_a_new_cache_are_private(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        cache.make_private(tmp_path / "a" / "b" / "c")
+    finally:
+        os.umask(before)
+    for folder in ("a", "a/b", "a/b/c"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_many_libraries_through_the_same_descriptor_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    tool = build.compiler()
+    assert tool
+    for number in range(6):
+        text = f'extern "C" int number() {{ return {number}; }}'
+        library = cache.kept_in(tmp_path, f"{number}.so", build.compiled(text, tool, ("-shared", "-fPIC")))
+        assert library
+        assert library.number() == number
+    with cache.opened_folder(tmp_path) as place:
+        again = [cache.load(place, f"{number}.so") for number in range(6)]
+    assert [library and library.number() for library in again] == list(range(6))
+
+
+def test_without_proc_parents_that_others_may_write_to_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open" / "kernels"
+    cache.make_private(folder)
+    cache.refuse_open_parents(folder)
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(cache.Unfit, match="open, which other users may write to"):
+        cache.refuse_open_parents(folder)
+
+
+def test_no_home_and_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TIMELOOM_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.warns(UserWarning, match=r"kernels cannot be kept \(\$HOME is not set") as told:
+        y = scan(GRUCell(3, 29), torch.ones(4, 2, 3))[0]
+    assert len(told) == 1
+    scan(GRUCell(3, 29), torch.ones(4, 2, 3))  # neither a second warning
+    with plain_loop():
+        assert y.shape == scan(GRUCell(3, 29), torch.ones(4, 2, 3))[0].shape
+
+
+@pytest.mark.parametrize("fault", ["noexec", "full"])
+def test_a_cache_that_cannot_be_used_is_said_and_a_private_folder_taken(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path))
+
+    def refuse(place: cache.Place, *args: object) -> None:
+        if place.path == tmp_path:
+            raise cache.Unfit(f"{tmp_path} is {fault}")
+        return kept(place, *args)
+
+    method = "refuse_noexec" if fault == "noexec" else "write"
+    kept = getattr(cache.Place, method)
+    monkeypatch.setattr(cache.Place, method, refuse)
+    with pytest.warns(UserWarning, match=f"kernels cannot be kept .*is {fault}.*each process builds its own") as told:
+        scan(GRUCell(3, 30 + len(fault)), torch.ones(4, 2, 3))
+    assert len(told) == 1
+
+
+SILENT = '[ "$1" = --version ] && echo broken 1.0 && exit 0\n'
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (f"#!/bin/sh\n{SILENT}sleep 60\n", r"was not done after 1 seconds"),
+        (f"#!/bin/sh\n{SILENT}sleep 60 &\nprintf 'no \\377 room' >&2\nexit 1\n", "no \ufffd room"),
+        ("exit 1\n", "cannot be run: Exec format error"),
+        ("#!/bin/sh\n", "does not say its version"),
+    ],
+    ids=["hangs", "no UTF-8", "no #!", "says nothing"],
+)
+def test_odd_compilers(script: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "c++"
+    tool.write_text(script)
+    tool.chmod(0o755)
+    monkeypatch.setenv("CXX", str(tool))
+    monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("timeloom.scan.toolchain.LONGEST", 1.0)
+    with pytest.warns(UserWarning, match=f"(?s)plain loop.*{said}"):
+        scan(ElmanCell(3, 22), torch.randn(4, 2, 3))
+
+
+def test_a_compiler_with_words_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = shutil.which("c++") or shutil.which("g++")
+    assert real
+    wrapper = tmp_path / "my wrapper"
+    wrapper.write_text('#!/bin/sh\nexec "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("CXX", f"'{wrapper}' {real}")
+    assert build.compiler() == (str(wrapper), real)
+    monkeypatch.setenv("CXX", str(wrapper))
+    assert build.compiler() == (str(wrapper),)
+    monkeypatch.setenv("CXX", f"'{wrapper}' {real}")
+    monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path / "cache"))
+    scan(GRUCell(3, 31), torch.ones(4, 2, 3))  # a warning would be an error here
+    assert list((tmp_path / "cache").glob("*.so"))
 
 
 def test_processes_that_build_the_same_kernel_at_once(tmp_path: Path) -> None:

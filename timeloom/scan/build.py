@@ -1,4 +1,4 @@
-"""Text → loaded code: a compiler, its flags, and a cache of what it made."""
+"""Text → loaded code: the flags of the compiler, and what names a kernel in the cache."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import hashlib
 import logging
 import os
 import platform
-import shutil
-import subprocess
-import tempfile
-import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -19,28 +15,13 @@ import torch
 
 from timeloom.core.files import reason
 from timeloom.core.warn import warn_caller
+from timeloom.scan.cache import cache_folder, find, keep
+from timeloom.scan.toolchain import CannotBuild, compiled, compiler, compiler_version, named
 
 FLAGS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
-SEAL = b"timeloom"
 HERE = Path(__file__).parent / "render"
 LOADED_IN = os.getpid()
 log = logging.getLogger(__name__)  # at INFO, when a compiler begins and ends: it takes seconds
-
-
-class CannotBuild(Exception):
-    """No compiler, or one that fails; the message says which and why."""
-
-
-@cache
-def compiler() -> str | None:
-    """The first of $CXX, c++, g++ and clang++ that is there."""
-    chosen = os.environ.get("CXX")
-    if chosen and not shutil.which(chosen):
-        warn_caller(f"$CXX names {chosen}, which is not there; another compiler is taken if there is one")
-    for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
-        if name and shutil.which(name):
-            return shutil.which(name)
-    return None
 
 
 def processor() -> str:
@@ -51,13 +32,6 @@ def processor() -> str:
     except (OSError, StopIteration):
         flags = platform.processor()
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {flags.split(':')[-1].strip()}"
-
-
-def cache_folder() -> Path:
-    """Where built kernels are kept: $TIMELOOM_CACHE, or timeloom/kernels in the user's cache folder."""
-    chosen = os.environ.get("TIMELOOM_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "timeloom" / "kernels"
-    return Path(chosen) if chosen else base
 
 
 def build(text: str, warn: bool = True) -> ctypes.CDLL:
@@ -73,21 +47,17 @@ def build(text: str, warn: bool = True) -> ctypes.CDLL:
         warn_if_narrow()
     version = compiler_version(tool)
     flags = (*FLAGS, instruction_set(), *os.environ.get("TIMELOOM_CXXFLAGS", "").split())
-    key = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32]
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return loaded_from(folder / f"{key}.so", text, tool, flags)
-    except OSError as error:
-        if warn:
-            warn_caller(
-                f"kernels cannot be kept in {folder} ({reason(error)}), so each process builds its own; "
-                "name another folder by $TIMELOOM_CACHE"
-            )
-    try:
-        return loaded_from(Path(own_folder().name) / f"{key}.so", text, tool, flags)
-    except OSError as error:
-        raise CannotBuild(f"there is no folder to build a kernel in ({reason(error)})") from error
+    name = hashlib.sha256("\0".join((text, *flags, version, processor())).encode()).hexdigest()[:32] + ".so"
+    library = find(name)
+    if library is None:
+        content = compiled_and_told(text, tool, flags)
+        try:
+            library = keep(name, content, warn)
+        except OSError as error:
+            raise CannotBuild(f"there is no folder to load a kernel from ({reason(error)})") from error
+    if library is None:
+        raise CannotBuild(f"what {named(tool)} made cannot be loaded; wanted a C++ compiler, as g++ or clang++")
+    return library
 
 
 def instruction_set() -> str:
@@ -96,66 +66,28 @@ def instruction_set() -> str:
     return f"-march={chosen}" if platform.machine() in ("x86_64", "AMD64") else f"-mcpu={chosen}"
 
 
-@cache
-def own_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that goes when the process ends."""
-    return tempfile.TemporaryDirectory(prefix="timeloom-")
-
-
-def loaded_from(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> ctypes.CDLL:
-    """The library at `path`, built there if need be."""
-    library = load_verified(path)
-    if library is None:
-        compile_into(path, text, tool, flags)
-        library = load_verified(path)
-    if library is None:
-        raise CannotBuild(f"what {tool} made at {path} cannot be loaded; wanted a C++ compiler, as g++ or clang++")
-    return library
-
-
-def compile_into(path: Path, text: str, tool: str, flags: tuple[str, ...]) -> None:
-    """Compile to a neighbour of `path`, put the sum of its bytes behind them, and give it that name in one step."""
-    own = f".{path.stem}.{os.getpid()}.{threading.get_ident()}"
-    source, made = path.with_name(f"{own}.cpp"), path.with_name(f"{own}.so")
+def compiled_and_told(text: str, tool: tuple[str, ...], flags: tuple[str, ...]) -> bytes:
+    """What a compiler makes of the text, said to whoever listens when it begins and ends."""
     begin = time.perf_counter()
-    log.info("compiling a kernel into %s", path.parent, extra={"compiling": 1, "folder": path.parent})
+    log.info("compiling a kernel", extra={"compiling": 1, "folder": named_folder()})
     try:
-        source.write_text(text, encoding="utf-8")
-        done = subprocess.run([tool, *flags, str(source), "-o", str(made)], capture_output=True, text=True)
-        if done.returncode:
-            chosen = ", which $CXX names," if os.environ.get("CXX") else ""
-            said = done.stderr.strip()[:2000] or f"it ended with {done.returncode} and said nothing"
-            raise CannotBuild(f"{tool}{chosen} failed:\n{said}")
-        with made.open("ab") as file:  # a loader does not look behind the end
-            file.write(SEAL + hashlib.sha256(made.read_bytes()).digest())
-        os.replace(made, path)
+        return compiled(text, tool, flags)
     finally:
-        source.unlink(missing_ok=True)
-        made.unlink(missing_ok=True)
         log.info("compiled in %.1f s", time.perf_counter() - begin, extra={"compiling": -1})
 
 
-def load_verified(path: Path) -> ctypes.CDLL | None:
-    """The library at `path`, if it is there, ours and whole."""
+def named_folder() -> str:
+    """Where kernels are kept, for a message."""
     try:
-        if os.name == "posix" and path.stat().st_uid != os.getuid():
-            return None
-        content = path.read_bytes()
-        body, seal = content[: -len(SEAL) - 32], content[-len(SEAL) - 32 :]
-        return ctypes.CDLL(str(path)) if seal == SEAL + hashlib.sha256(body).digest() else None
+        return str(cache_folder())
     except OSError:
-        return None
+        return "a temporary folder"
 
 
 @cache
 def warn_if_narrow() -> None:
     if platform.machine() in ("x86_64", "AMD64") and "avx2" not in processor().split():
         warn_caller("this processor has no AVX2, so kernels take a fraction of the numbers at a time and are slower")
-
-
-@cache
-def compiler_version(tool: str) -> str:
-    return subprocess.run([tool, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
 
 
 class Pool(ctypes.Structure):

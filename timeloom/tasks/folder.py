@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from timeloom.tasks.weights import read_regular
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LONGEST = 256 << 20  # bytes of a config
+SURROGATE = re.compile("[\ud800-\udfff]")  # in a file name that is not UTF-8, as Python reads it
 OPTION_SECTIONS = ("data", "file", "text", "model", "windows", "training")
 
 
@@ -112,4 +114,5 @@ def as_json(config: Mapping[str, Any]) -> str:
             return "{\n" + ",\n".join(rows) + "\n" + indent + "}"
         return json.dumps(value, ensure_ascii=False)
 
-    return text(config, "") + "\n"
+    # What UTF-8 cannot have, JSON can spell.
+    return SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text(config, "")) + "\n"

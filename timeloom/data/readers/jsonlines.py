@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from timeloom.core import DataError
-from timeloom.data.readers.text import Lines, shortened
+from timeloom.data.readers.text import SURROGATE, Lines, shortened, whole_characters
 
 BLANKS = re.compile(r"[ \t\r\n]*")
 
-# Neither can stand in a file of columns; lone surrogates (from JSON's \\ud800) not even in UTF-8.
-UNWRITABLE = re.compile("[ \t\r\n\ud800-\udfff]")
+UNWRITABLE = re.compile("[ \t\r\n]")  # in a file of columns
 
 
 def objects(lines: Lines, path: Path | str) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -76,10 +75,27 @@ def blanks_end(text: str, at: int) -> int:
 def as_object(item: Any, line: str, path: Path | str, number: int) -> dict[str, Any]:
     match item:
         case [str(text), dict(rest)]:
-            return {"text": text, **rest}
+            item = {"text": text, **rest}
         case dict():
-            return item
+            pass
+        case _:
+            item = None
+    if isinstance(item, dict):
+        if "\\u" in line or SURROGATE.search(line):  # only there can half a character be
+            for key, value in item.items():
+                for text in texts_in(value):
+                    whole_characters(text, f'"{shortened(key)}"', path, number)
+        return item
     raise DataError(f"not a JSON object: {shortened(line)}\n  Wanted: {{...}} on every line.", path, number)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every string in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for part in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from texts_in(part)
 
 
 def strings(item: dict[str, Any], key: str, line: str, path: Path | str, number: int) -> tuple[str, ...]:
@@ -97,4 +113,5 @@ def strings(item: dict[str, Any], key: str, line: str, path: Path | str, number:
                 path,
                 number,
             )
+        whole_characters(text, f'"{key}"', path, number)
     return tuple(value)

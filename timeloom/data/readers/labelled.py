@@ -15,7 +15,7 @@ from timeloom.data.readers.marked import first_words, marked_words
 from timeloom.data.readers.opened import codec_of, opened
 from timeloom.data.readers.series import read_npz, read_steps
 from timeloom.data.readers.tables import read_table
-from timeloom.data.readers.text import Lines, listed, numbered_lines, shortened
+from timeloom.data.readers.text import Lines, listed, numbered_lines, shortened, whole_characters
 from timeloom.data.readers.ucr import read_ts, read_ucr
 
 # What lies beside texts and is none, unless all files are of this one kind.
@@ -178,6 +178,7 @@ def classes(folder: Path, encoding: str | None) -> Iterator[Example]:
     files = {label: sorted(one for one in label.iterdir() if is_text(one)) for label in labels}
     check_kinds([file for some in files.values() for file in some])
     for label, some in files.items():
+        whole_characters(label.name, "the name of a folder, which is a label,", folder)
         for file in some:
             with opened(file, encoding) as stream:
                 yield Example(text_of(stream.read(), file), (label.name,))

@@ -15,7 +15,7 @@ from timeloom.data.example import Example
 from timeloom.data.limits import MORE, current
 from timeloom.data.readers.numerals import finite
 from timeloom.data.readers.tables import rows_of
-from timeloom.data.readers.text import listed, numbered_lines, shortened
+from timeloom.data.readers.text import listed, numbered_lines, shortened, whole_characters
 
 SERIES = "series"  # the column that says which series a step belongs to
 
@@ -97,7 +97,7 @@ def check_unpacked(file: Any, packed: int, path: Path) -> None:
 def label_in(value: Any, path: Path, number: int) -> str:
     """The label as text; NumPy has texts in bytes, too."""
     if not isinstance(value, bytes):
-        return str(value)
+        return whole_characters(str(value), "y", path)
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

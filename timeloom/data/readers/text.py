@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,7 @@ from timeloom.data.limits import MORE, current
 from timeloom.data.readers.opened import opened
 
 BOM = b"\xef\xbb\xbf"
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 Lines = Iterable[tuple[int, str]]
 """Numbers from 1, and lines without their ends."""
@@ -36,6 +38,7 @@ def decoded(file: Iterable[bytes] | Iterable[str], name: str | Path) -> Iterator
     offset = 0  # in bytes, of the line's start
     for number, raw in enumerate(within_limit(file, name), start=1):
         if isinstance(raw, str):
+            whole_characters(raw, "the line", name, number)
             yield number, raw.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")
             continue
         content = raw.removeprefix(BOM) if number == 1 else raw
@@ -70,6 +73,19 @@ def not_utf8(content: bytes, at: int, offset: int, name: str | Path, line: int |
         name,
         line,
     )
+
+
+def whole_characters(text: str, what: str, path: str | Path, line: int | None = None) -> str:
+    """The text, unless it holds a lone surrogate, which no UTF-8 can have: a DataError, in which `what` names it."""
+    if found := SURROGATE.search(text):
+        code = f"\\u{ord(found[0]):04x}"
+        raise DataError(
+            f"{what} holds {code}, half of a character (a lone surrogate), which cannot be written as UTF-8: "
+            f"{shortened(text)}.\n  An emoji was cut there, or bytes were read in another encoding; remove or mend it.",
+            path,
+            line,
+        )
+    return text
 
 
 def columns(line: str) -> list[str]:
