@@ -152,7 +152,7 @@ def test_tables_that_are_no_series_are_named(tmp_path: Path, content: str, named
             r'a.jsonl:1: "text" holds \\ud83d, half of a character',
         ),
         ("a.jsonl", '{"text": "wow", "label": "up \\ud83d"}\n', r'a.jsonl:1: "label" holds \\ud83d'),
-        ("a.jsonl", '{"text": "wow", "labels": ["\\ude00"]}\n', r'a.jsonl:1: "label" holds \\ude00'),
+        ("a.jsonl", '{"text": "wow", "labels": ["\\ude00"]}\n', r'a.jsonl:1: "labels" holds \\ude00'),
         ("a.npz", arrays(x=np.ones((1, 3, 1)), y=np.array(["\ud83d"])), r"a.npz: y holds \\ud83d"),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_cache_of_another_user_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_the_cache_that_is_not_ours_alone_is_not_loaded(trick: str, tmp_path: Path) -> None:
     folder = tmp_path / "kernels"
     run_script(28, folder)
-    (file,) = folder.iterdir()
+    file = min(folder.iterdir())  # a kernel, or the products that all of them share
     if trick == "link":
         file.rename(tmp_path / "elsewhere")
         file.symlink_to(tmp_path / "elsewhere")

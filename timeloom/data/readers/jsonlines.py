@@ -84,7 +84,7 @@ def as_object(item: Any, line: str, path: Path | str, number: int) -> dict[str, 
         if "\\u" in line or SURROGATE.search(line):  # only there can half a character be
             for key, value in item.items():
                 for text in texts_in(value):
-                    whole_characters(text, f'"{shortened(key)}"', path, number)
+                    whole_characters(text, f'"{key[:40]}"', path, number)
         return item
     raise DataError(f"not a JSON object: {shortened(line)}\n  Wanted: {{...}} on every line.", path, number)
 
