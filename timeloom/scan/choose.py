@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from timeloom.core.warn import warn_caller
@@ -20,6 +21,7 @@ from timeloom.scan.allowed import NotFusable
 from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
+from timeloom.scan.readable import unreadable, why
 from timeloom.scan.trace import NotTraceable
 from timeloom.scan.watch import Watch, likeness
 from timeloom.scan.whereabouts import place_of
@@ -35,7 +37,7 @@ _told: set[tuple[type, str]] = set()
 
 @contextlib.contextmanager
 def plain_loop() -> Iterator[None]:
-    """Inside, every scan takes the plain loop: to compare with, to debug a step in, or for second derivatives."""
+    """Inside, every scan takes the plain loop: to compare with, or to debug a step in."""
     token = PLAIN.set(True)
     try:
         yield
@@ -43,10 +45,12 @@ def plain_loop() -> Iterator[None]:
         PLAIN.reset(token)
 
 
-def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False) -> tuple[Fused, Watch] | str:
+def kernel_for(
+    cell: Cell, x: Tensor, state: Any = (), all_states: bool = False, others: Iterable[Tensor] = ()
+) -> tuple[Fused, Watch] | str:
     """The kernel that `scan` may use for this call, and the parameters to call it with; or why the loop is plain.
 
-    An empty reason needs no warning.
+    `others` stand in the place of parameters. An empty reason needs no warning.
     """
     if x.numel() == 0 or must_be_plain():
         return ""
@@ -55,13 +59,28 @@ def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False)
     if not x.is_cpu or x.dtype not in FUSED_TYPES or torch.is_autocast_enabled("cpu"):
         now = "under autocast" if x.is_cpu and x.dtype in FUSED_TYPES else f"of {x.dtype} on {x.device.type}"
         return f"a kernel takes float32 or float64 on the CPU, and this is {now}"
+    if (strange := unreadable((x, *state, *others))) is not None:
+        return why(strange, "x" if strange is x else "what is given for a state or a parameter")
     watch, kernels = known(cell)
     found = kernels.get((x.dtype, all_states))
     if found is None:
         with _making:
-            found = kernels.get((x.dtype, all_states)) or kernel_or_reason(cell, x.dtype, all_states, watch)
+            found = (
+                kernels.get((x.dtype, all_states))
+                or strange_parameter(watch)
+                or kernel_or_reason(cell, x.dtype, all_states, watch)
+            )
             kernels[x.dtype, all_states] = found
-    return (found, watch) if isinstance(found, Fused) else found
+    if isinstance(found, str):
+        return found
+    freed = "" if all(map(Tensor.data_ptr, watch.tensors)) else strange_parameter(watch)
+    return freed or (found, watch)
+
+
+def strange_parameter(watch: Watch) -> str:
+    """Why a parameter or buffer cannot be read by a kernel; "" if all can."""
+    strange = unreadable(watch.tensors)
+    return "" if strange is None else why(strange, "a parameter or buffer of it")
 
 
 def tell(cell: Cell, reason: str) -> None:
@@ -118,4 +137,9 @@ def traced_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool) -> Fused 
 
 def must_be_plain() -> bool:
     """Whether the plain loop is asked for, or a tracer or functional transform looks on, which must see the steps."""
-    return PLAIN.get() or _get_current_dispatch_mode() is not None or peek_interpreter_stack() is not None
+    return (
+        PLAIN.get()
+        or forward_ad._current_level >= 0
+        or _get_current_dispatch_mode() is not None
+        or peek_interpreter_stack() is not None
+    )
