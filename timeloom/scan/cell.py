@@ -84,9 +84,7 @@ class Cell(nn.Module, ABC):
 
     def initial_state(self, batch_size: int) -> Any:
         """Zeros (B, hidden_size) for every field of `State`, of the type and on the device of the parameters."""
-        parameter = self._first_floating_parameter()
-        like = torch.empty(0) if parameter is None else parameter.data  # expanded weights make no tensors themselves
-        return self.State(*(like.new_zeros(batch_size, self.hidden_size) for _ in self.State._fields))
+        return self.State(*(self._zeros(batch_size, self.hidden_size) for _ in self.State._fields))
 
     def held(self, old: Any, new: Any, shares: Mapping[int, Tensor]) -> Any:
         """The State between two: units keep a share of the old, `shares` (B, W) for each width W of a field."""
@@ -131,6 +129,14 @@ class Cell(nn.Module, ABC):
 
     def _first_floating_parameter(self) -> Tensor | None:
         return next((parameter for parameter in self.parameters() if parameter.dtype.is_floating_point), None)
+
+    def _zeros(self, batch_size: int, width: int) -> Tensor:
+        """Zeros of the type and on the device of the parameters."""
+        parameter = self._first_floating_parameter()
+        if parameter is None:
+            return torch.zeros(batch_size, width)
+        # A weight that torch has expanded for the gradients of each example makes no tensors itself.
+        return getattr(parameter, "orig_weight", parameter).new_zeros(batch_size, width)
 
 
 def check_input(cell: Cell, x: Tensor, names: str) -> None:

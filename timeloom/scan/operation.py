@@ -134,7 +134,9 @@ def again(
     asked = [tensor for tensor, want in zip(own, wanted, strict=True) if want]
     given = [(out, gradient) for out, gradient in zip(outputs, gradients, strict=True) if out.requires_grad]
     outs, grads = [out for out, _ in given], [gradient for _, gradient in given]
-    found = torch.autograd.grad(outs, asked, grads, create_graph=graph, allow_unused=True) if outs else [None] * len(own)
+    found = (
+        torch.autograd.grad(outs, asked, grads, create_graph=graph, allow_unused=True) if outs else [None] * len(own)
+    )
     rest = iter(found)
     return [next(rest) if want else None for want in wanted]
 
