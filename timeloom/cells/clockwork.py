@@ -88,10 +88,10 @@ class ClockworkCell(Cell):
         return cell
 
     def initial_state(self, batch_size: int) -> State:
-        like = self.input.weight
-        if max(self.periods) > 1 / torch.finfo(like.dtype).eps:
-            raise UsageError(f"ClockworkCell: {like.dtype} cannot count to the longest period, {max(self.periods)}")
-        return self.State(like.new_zeros(batch_size, self.hidden_size), like.new_zeros(batch_size, self.hidden_size))
+        dtype = self.input.weight.dtype
+        if max(self.periods) > 1 / torch.finfo(dtype).eps:
+            raise UsageError(f"ClockworkCell: {dtype} cannot count to the longest period, {max(self.periods)}")
+        return self.State(self._zeros(batch_size, self.hidden_size), self._zeros(batch_size, self.hidden_size))
 
     def reset_parameters(self) -> None:
         standard(self)

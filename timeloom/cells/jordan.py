@@ -59,7 +59,7 @@ class JordanCell(Cell):
         return self.output_width
 
     def initial_state(self, batch_size: int) -> State:
-        return self.State(self.input.weight.new_zeros(batch_size, self.output_width))
+        return self.State(self._zeros(batch_size, self.output_width))
 
     def reset_parameters(self) -> None:
         standard(self)

@@ -60,8 +60,7 @@ class LSTMCell(Cell):
         return self.recurrent.in_features
 
     def initial_state(self, batch_size: int) -> State:
-        like = self.input.weight
-        return self.State(like.new_zeros(batch_size, self.output_size), like.new_zeros(batch_size, self.hidden_size))
+        return self.State(self._zeros(batch_size, self.output_size), self._zeros(batch_size, self.hidden_size))
 
     def reset_parameters(self) -> None:
         uniform_by_width(self)

@@ -73,8 +73,7 @@ class SCRNCell(Cell):
         return self.hidden_size + self.context_size
 
     def initial_state(self, batch_size: int) -> State:
-        like = self.input.weight
-        return self.State(like.new_zeros(batch_size, self.hidden_size), like.new_zeros(batch_size, self.context_size))
+        return self.State(self._zeros(batch_size, self.hidden_size), self._zeros(batch_size, self.context_size))
 
     def reset_parameters(self) -> None:
         standard(self)

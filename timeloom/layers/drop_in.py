@@ -139,6 +139,7 @@ def can_be_ours(layer: nn.RNNBase, input: Any) -> bool:
     data = input.data if isinstance(input, PackedSequence) else input
     return (
         isinstance(data, Tensor)
+        and not torch.compiler.is_exporting()
         and data.is_cpu
         and data.dtype in FUSED_TYPES
         and data.dtype == layer.weight_ih_l0.dtype

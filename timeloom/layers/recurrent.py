@@ -213,11 +213,11 @@ class Recurrent(nn.Module):
         if not isinstance(x, Tensor) or x.dim() != 2 or x.shape[1] != cells[0].input_size:
             self._check_input(x, "B I")
         finals = []
-        for layer, (cell, begin) in enumerate(zip(cells, self._begin(state, len(x), cells), strict=True)):
+        for layer, (cell, begin) in enumerate(zip(cells, self._begin(state, x.shape[0], cells), strict=True)):
             read = F.dropout(x, self.dropout, self.training) if layer > 0 else x
             if self.zoneout:
                 varied = self._varied_of(layer, resets=False)
-                begin = cell.initial_state(len(x)) if begin is None else begin
+                begin = cell.initial_state(x.shape[0]) if begin is None else begin
                 y, final = step(varied, torch.cat([read, *self._shares(varied, read)], -1), varied.State(*begin))
                 final = cell.State(*final)
             else:
@@ -279,7 +279,7 @@ class Recurrent(nn.Module):
         if resets is not None:
             resets = checked_resets(resets, x.shape[:2])
             if lengths is not None:  # what is said of the padding says nothing
-                resets = resets.bool() & step_mask(torch.as_tensor(lengths, device=x.device), len(x)).T
+                resets = resets.bool() & step_mask(torch.as_tensor(lengths, device=x.device), x.shape[0]).T
         begins = self._begin(state, x.shape[1], self.cells)
         fresh = self.initial_state(x.shape[1]) if resets is not None else begins
         finals, every, number = [], [], 0
@@ -324,7 +324,7 @@ class Recurrent(nn.Module):
         columns = [x]
         if resets is not None:
             # Read backwards, a sequence begins where the next one, met before it, ends.
-            here = torch.cat([resets[1:], resets.new_zeros(1, len(begin[0]))])[: len(x)] if reverse else resets
+            here = torch.cat([resets[1:], resets.new_zeros(1, begin[0].shape[0])])[: x.shape[0]] if reverse else resets
             columns.append(here[..., None].to(x))
         columns += self._shares(varied, x)
         whole = varied.initial_state(x.shape[1])

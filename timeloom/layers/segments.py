@@ -48,7 +48,7 @@ def scan_in_memory(
     Source: Chen et al. 2016, arXiv:1604.06174; Gruslys et al. 2016, arXiv:1606.03401, whose dynamic program keeps
     states of one level, too, where the budget is above √T of them.
     """
-    steps = len(x)
+    steps = x.shape[0]
     if memory == "full" or steps <= 1 or not torch.is_grad_enabled():
         return scan_of(cell, x, state, lengths, reverse, all_states, parameters)
     with torch.random.fork_rng():  # the numbers that a step may draw are for the steps that count
@@ -88,7 +88,7 @@ def scan_in_memory(
 
 def segment_length(cell: Cell, x: Tensor, state: Any, parameters: Mapping[str, Tensor] | None, memory: Memory) -> int:
     """Steps that are kept together. Raises UsageError where the budget is too small for any."""
-    steps = len(x)
+    steps = x.shape[0]
     if memory == "sqrt":
         return math.ceil(math.sqrt(steps))
     budget = int(memory)

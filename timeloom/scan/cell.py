@@ -84,9 +84,7 @@ class Cell(nn.Module, ABC):
 
     def initial_state(self, batch_size: int) -> Any:
         """Zeros (B, hidden_size) for every field of `State`, of the type and on the device of the parameters."""
-        parameter = self._first_floating_parameter()
-        like = torch.empty(0) if parameter is None else parameter
-        return self.State(*(like.new_zeros(batch_size, self.hidden_size) for _ in self.State._fields))
+        return self.State(*(self._zeros(batch_size, self.hidden_size) for _ in self.State._fields))
 
     def held(self, old: Any, new: Any, shares: Mapping[int, Tensor]) -> Any:
         """The State between two: units keep a share of the old, `shares` (B, W) for each width W of a field."""
@@ -106,7 +104,7 @@ class Cell(nn.Module, ABC):
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One `step` with its shapes checked, from the initial state if none is given. Raises ShapeError."""
         check_input(self, x, "B I")
-        return checked_step(self, x, checked_state(self, state, batch_size=len(x)))
+        return checked_step(self, x, checked_state(self, state, batch_size=x.shape[0]))
 
     def like(self, input_size: int, hidden_size: int | None = None) -> Self:
         """A fresh cell of this class, built with the same arguments but for the sizes that are given."""
@@ -130,7 +128,15 @@ class Cell(nn.Module, ABC):
         return f"input_size={self.input_size}, hidden_size={self.hidden_size}"
 
     def _first_floating_parameter(self) -> Tensor | None:
-        return next((parameter for parameter in self.parameters() if parameter.is_floating_point()), None)
+        return next((parameter for parameter in self.parameters() if parameter.dtype.is_floating_point), None)
+
+    def _zeros(self, batch_size: int, width: int) -> Tensor:
+        """Zeros of the type and on the device of the parameters."""
+        parameter = self._first_floating_parameter()
+        if parameter is None:
+            return torch.zeros(batch_size, width)
+        # A weight that torch has expanded for the gradients of each example makes no tensors itself.
+        return getattr(parameter, "orig_weight", parameter).new_zeros(batch_size, width)
 
 
 def check_input(cell: Cell, x: Tensor, names: str) -> None:
@@ -173,7 +179,7 @@ def checked_state(cell: Cell, state: Any, batch_size: int) -> Any:
 def checked_step(cell: Cell, x: Tensor, state: Any) -> tuple[Tensor, Any]:
     """`cell.step(x, state)`, with a ShapeError where the step does not keep what `Cell` promises."""
     result = cell.step(x, state)
-    wanted = (len(x), cell.output_size)
+    wanted = (x.shape[0], cell.output_size)
     kept = (
         isinstance(result, tuple)
         and len(result) == 2

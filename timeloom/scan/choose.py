@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
+from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from timeloom.core.warn import warn_caller
@@ -21,6 +22,7 @@ from timeloom.scan.allowed import NotFusable
 from timeloom.scan.build import CannotBuild
 from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Fused
+from timeloom.scan.readable import unreadable, why
 from timeloom.scan.rehearse import PACKAGE, Rehearsal, differs, elsewhere, rehearse
 from timeloom.scan.trace import NotTraceable
 from timeloom.scan.watch import Unwatchable, Watch, before_a_look, likeness
@@ -42,7 +44,7 @@ _told: set[tuple[type, str]] = set()
 
 @contextlib.contextmanager
 def plain_loop() -> Iterator[None]:
-    """Inside, every scan takes the plain loop: to compare with, to debug a step in, or for second derivatives."""
+    """Inside, every scan takes the plain loop: to compare with, or to debug a step in."""
     token = PLAIN.set(True)
     try:
         yield
@@ -50,10 +52,12 @@ def plain_loop() -> Iterator[None]:
         PLAIN.reset(token)
 
 
-def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False) -> tuple[Fused, Watch] | str:
+def kernel_for(
+    cell: Cell, x: Tensor, state: Any = (), all_states: bool = False, others: Iterable[Tensor] = ()
+) -> tuple[Fused, Watch] | str:
     """The kernel that `scan` may use for this call, and the parameters to call it with; or why the loop is plain.
 
-    An empty reason needs no warning.
+    `others` stand in the place of parameters. An empty reason needs no warning.
     """
     if x.numel() == 0 or must_be_plain():
         return ""
@@ -62,6 +66,8 @@ def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False)
     if not x.is_cpu or x.dtype not in FUSED_TYPES or torch.is_autocast_enabled("cpu"):
         now = "under autocast" if x.is_cpu and x.dtype in FUSED_TYPES else f"of {x.dtype} on {x.device.type}"
         return f"a kernel takes float32 or float64 on the CPU, and this is {now}"
+    if (strange := unreadable((x, *state, *others))) is not None:
+        return why(strange, "x" if strange is x else "what is given for a state or a parameter")
     known = known_of(cell)
     if isinstance(known, str):
         return known
@@ -76,7 +82,14 @@ def kernel_for(cell: Cell, x: Tensor, state: Any = (), all_states: bool = False)
     rows = x.shape[-2]
     if rows not in known.sizes:
         known.sizes[rows] = other_at_size(cell, rows, x.dtype, known.seen)
-    return known.sizes[rows] or (found, watch)
+    freed = "" if all(map(Tensor.data_ptr, watch.tensors)) else strange_parameter(watch.tensors)
+    return known.sizes[rows] or freed or (found, watch)
+
+
+def strange_parameter(tensors: Iterable[Tensor]) -> str:
+    """Why a parameter or buffer cannot be read by a kernel; "" if all can."""
+    strange = unreadable(tensors)
+    return "" if strange is None else why(strange, "a parameter or buffer of it")
 
 
 def tell(cell: Cell, reason: str) -> None:
@@ -107,6 +120,8 @@ def known_of(cell: Cell) -> Known | str:
                 ways.remove(known)
                 ways.insert(0, known)
                 return known
+        if strange := strange_parameter([*cell.parameters(), *cell.buffers()]):
+            return strange
         _looks[cell] = _looks.get(cell, 0) + 1
         if _looks[cell] > LOOKS:
             changed = ways[0].watch.changed() if ways else "what it reads"
@@ -198,4 +213,9 @@ def traced_or_reason(cell: Cell, dtype: torch.dtype, all_states: bool) -> Fused 
 
 def must_be_plain() -> bool:
     """Whether the plain loop is asked for, or a tracer or functional transform looks on, which must see the steps."""
-    return PLAIN.get() or _get_current_dispatch_mode() is not None or peek_interpreter_stack() is not None
+    return (
+        PLAIN.get()
+        or forward_ad._current_level >= 0
+        or _get_current_dispatch_mode() is not None
+        or peek_interpreter_stack() is not None
+    )

@@ -18,6 +18,7 @@ from timeloom.scan.kernels import Loop, array_of, back_loop, forward_loop
 from timeloom.scan.native import load_kernel
 from timeloom.scan.ops import shape
 from timeloom.scan.plan import Plan, ancestors, plan
+from timeloom.scan.readable import resolved
 from timeloom.scan.rows import Rows
 from timeloom.scan.trace import trace
 
@@ -96,6 +97,7 @@ class Fused:
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """y (T, B, O), the last states, and what `kept` names. `once`: a single step, not worth packing weights for."""
         p, t = self.plan, self.plan.trace
+        (x, *state), parameters = resolved((x, *state)), resolved(parameters)
         loop = self.train if keep else self.infer
         flat = self.fixed_values(parameters)
         flat[t.x] = rows.packed(x)
@@ -129,6 +131,7 @@ class Fused:
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor | None]]:
         """Gradients of x, the initial states and the parameters; `wanted`: x's, then each parameter's."""
         p, t = self.plan, self.plan.trace
+        (x, grad_y, *grad_last), parameters = resolved((x, grad_y, *grad_last)), resolved(parameters)
         flat = self.fixed_values(parameters)
         flat[t.x], flat[t.grad_y] = rows.packed(x), rows.packed(grad_y)
         saved = {name: tensor for (name, *_), tensor in zip(self.kept, kept, strict=True)}

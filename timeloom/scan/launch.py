@@ -96,22 +96,21 @@ def scan(
         check_lengths(lengths, batch_size=batch_size, steps=steps, owner=type(cell).__name__)
     if parameters:
         check_parameters(cell, parameters)
-    if torch.compiler.is_compiling():
+    exporting = torch.compiler.is_exporting()  # a program for elsewhere, where the kernels of here are not
+    if torch.compiler.is_compiling() and not exporting:
         if lengths is None:
             found = run_compiled(cell, x, state, reverse, all_states, parameters)
             if found is not None:
                 return found if all_states else found[:2]
         else:
             torch._dynamo.graph_break()  # the rows of a ragged batch are not known before it runs
-    found = kernel_for(cell, x, state, all_states)
+    found = "" if exporting else kernel_for(cell, x, state, all_states, (parameters or {}).values())
     if isinstance(found, str):
         acting = replaced(cell, parameters) if parameters else cell
         y, final, states = loop.run(acting, x, state, lengths, reverse, all_states)
         tell(cell, found)  # afterwards: what is wrong with the step itself comes as an error, and needs no warning
     else:
-        y, final, states = run_fused(
-            found[0], found[1].with_others(parameters), cell, x, state, lengths, reverse, all_states
-        )
+        y, final, states = run_fused(*found, cell, x, state, lengths, reverse, all_states, parameters)
     return (y, final, states) if all_states else (y, final)
 
 
@@ -126,7 +125,7 @@ def step(cell: Cell, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     if stream is not None and stream.fits(x, state) and not must_be_plain() and not torch.is_autocast_enabled("cpu"):
         return stream(x, state)
     check_input(cell, x, "B I")
-    state = checked_state(cell, state, len(x))
+    state = checked_state(cell, state, x.shape[0])
     found = kernel_for(cell, x, state)
     if isinstance(found, str):
         result = checked_step(cell, x, state)

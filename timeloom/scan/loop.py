@@ -26,7 +26,7 @@ def run(
     """
     real = None
     if lengths is not None:
-        real = step_mask(lengths, len(x)).t()  # (T, B)
+        real = step_mask(lengths, x.shape[0]).t()  # (T, B)
         # The choice after the step keeps padding out of values, but not out of gradients: the step's backward would
         # still multiply the zero that arrives by what stands in x, and 0 · NaN is NaN. So padding leaves beforehand.
         x = torch.where(real[..., None], x, 0)

@@ -143,10 +143,10 @@ def differs(one: Rehearsal, other: Rehearsal) -> str:
     """What a step does otherwise for another size of batch; "" if nothing."""
     for mine, theirs in zip_longest(one.record, other.record):
         if mine is None or theirs is None or len(mine) != len(theirs):
-            return f"{(mine or theirs)[0]}"
+            return str(next(note[0] for note in (mine, theirs) if note is not None))
         sizes = ((one.rows, other.rows),)
         if any(a != b and (a, b) not in sizes for a, b in zip(mine, theirs, strict=True)):
-            return f"{mine[0]}"
+            return str(mine[0])
     return ""
 
 

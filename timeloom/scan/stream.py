@@ -12,6 +12,7 @@ from timeloom.scan import ops
 from timeloom.scan.build import threads
 from timeloom.scan.cell import Cell
 from timeloom.scan.fused import Batch, Fused
+from timeloom.scan.readable import PLAIN
 from timeloom.scan.rows import Rows
 from timeloom.scan.watch import Watch
 
@@ -34,7 +35,7 @@ class Stream:
         held = [values[node] for node in kernel.vectors]
         matrices = [values[node] for node in kernel.matrices]
         self.held = (held, matrices)
-        self.at = [tensor.data_ptr() for tensor in watch.tensors]
+        self.at, self.laid = [*map(Tensor.data_ptr, watch.tensors)], [*map(Tensor.stride, watch.tensors)]
         B, t = len(x), fused.plan.trace
         places = {name: i for i, name in enumerate(kernel.arrays)}
         self.x_at, self.y_at, self.y = places.get(str(t.x)), places.get(str(t.y)), (B, cell.output_size)
@@ -63,19 +64,23 @@ class Stream:
             and all(node in loop.staged for node in plan.before)
             and all(node.target in views for node in plan.fixed)
             and all(is_plain(values[node], fused.dtype) for node in loop.kernel.vectors)
+            and not any(map(Tensor.is_neg, watch.tensors))
             and (plan.trace.y in plan.trace.next_state or plan.trace.y in loop.filled.values())
         )
 
     def fits(self, x: Tensor, state: Any) -> bool:
         """Whether this is the call that was prepared for."""
-        if type(state) is not self.kind or x.shape != self.x or x.is_neg():
+        if type(state) is not self.kind or type(x) not in PLAIN or x.shape != self.x:
             return False
         for field in (x, *state):
-            if field.dtype is not self.dtype or not field.is_cpu or not field.is_contiguous():
+            if type(field) not in PLAIN or field.dtype is not self.dtype or not field.is_cpu:
+                return False
+            if not field.is_contiguous() or field.is_neg() or not field.data_ptr():
                 return False
         return (
             [field.shape for field in state] == self.state
             and [*map(Tensor.data_ptr, self.watch.tensors)] == self.at
+            and [*map(Tensor.stride, self.watch.tensors)] == self.laid
             and self.watch.holds()
         )
 
