@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help venv demo test check format sanitize bench results clean
+.PHONY: help venv demo test check format sanitize instructions bench results clean
 
 help:      ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ sanitize: $(VENV)/.ready  ## every way to call a kernel, under AddressSanitizer 
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 TIMELOOM_CXXFLAGS="$(SANITIZED)" \
 	$(BIN)/python -m pytest -m sanitize tests/scan
+
+# $TIMELOOM_MARCH has kernels built for less than this processor can do; `make instructions WHICH=sanitize` is the fast part.
+WHICH ?= sanitize or instructions
+instructions: $(VENV)/.ready  ## the kernels' tests once more for AVX2 and for SSE2
+	TIMELOOM_MARCH=x86-64-v3 $(BIN)/python -m pytest -n 2 -m "$(WHICH)" tests/scan
+	TIMELOOM_MARCH=x86-64 $(BIN)/python -m pytest -n 2 -m "$(WHICH)" tests/scan
 
 format: $(VENV)/.ready  ## bring the code into form
 	$(BIN)/ruff check --fix .

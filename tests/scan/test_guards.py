@@ -151,7 +151,10 @@ def by_closure() -> tuple[Callable[..., Tensor], Callable[..., None]]:
     return lambda c, a: scale * table["scale"] * 2 * a, change
 
 
-def with_default(c: Any, a: Tensor, by: list[float] = [0.5]) -> Tensor:  # noqa: B006
+BY_DEFAULT = [0.5]
+
+
+def with_default(c: Any, a: Tensor, by: list[float] = BY_DEFAULT) -> Tensor:
     return by[0] * a
 
 
@@ -226,7 +229,7 @@ CHANGES: dict[str, tuple[Callable[..., Tensor], Callable[..., None]]] = {
     "a hook on a part": (lambda c, a: c.part(a), closure_of_part),
     "a partial's argument": (lambda c, a: c.partly(a), item(lambda c: c.partly.keywords["by"], "scale", 0.9)),
     "a closure": by_closure(),
-    "a default list": (with_default, lambda c, p: (with_default.__defaults__ or ())[0].__setitem__(0, 0.9)),
+    "a default list": (with_default, lambda c, p: BY_DEFAULT.__setitem__(0, 0.9)),
     "a default": (with_default_number, lambda c, p: p.setattr(with_default_number, "__defaults__", (0.9,))),
     "a keyword's default": (
         with_default_number,

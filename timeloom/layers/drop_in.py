@@ -45,7 +45,7 @@ class RNN(InPlace, nn.RNN):
     while torch.jit traces.
 
     Arguments, shapes and defaults are those of torch.nn.RNN (batch_first=False). Not for it are torch.jit.script and
-    torch's dynamic quantization, which passes it over; second derivatives want `timeloom.scan.plain_loop()`. For
+    torch's dynamic quantization, which passes it over. For
     zoneout, locked dropout, a learned initial state and the like build `Recurrent(ElmanCell(...))`, which is batch
     first.
     """
@@ -56,7 +56,7 @@ class GRU(InPlace, nn.GRU):
     while torch.jit traces.
 
     Arguments, shapes and defaults are those of torch.nn.GRU (batch_first=False). Not for it are torch.jit.script and
-    torch's dynamic quantization, which passes it over; second derivatives want `timeloom.scan.plain_loop()`. For
+    torch's dynamic quantization, which passes it over. For
     zoneout, locked dropout, a learned initial state and the like build `Recurrent(GRUCell(...))`, which is batch
     first.
     """
@@ -67,7 +67,7 @@ class LSTM(InPlace, nn.LSTM):
     while torch.jit traces.
 
     Arguments, shapes and defaults are those of torch.nn.LSTM (batch_first=False). Not for it are torch.jit.script and
-    torch's dynamic quantization, which passes it over; second derivatives want `timeloom.scan.plain_loop()`. For
+    torch's dynamic quantization, which passes it over. For
     zoneout, locked dropout, a learned initial state and the like build `Recurrent(LSTMCell(...))`, which is batch
     first.
     """

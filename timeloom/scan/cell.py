@@ -34,9 +34,10 @@ class Cell(nn.Module, ABC):
     `recurrent_products`; `self.recurrent` needs no naming.
 
     A kernel is made of the operations on tensors that a step does when it is first looked at; other Python in it runs
-    then and not again. Attributes of the cell, and global variables that are numbers, texts, lists or dicts, are looked
-    at before every call and may change between calls. A step that draws random numbers, writes to `self` or computes
-    with the size of the batch runs in the plain loop.
+    then and not again. What the step reads (attributes, global variables, closures, classes, modules, the environment,
+    its own code) is watched: it may change between calls, and the next call sees it. A step that writes to any of it,
+    asks for chance or the time, or computes with the size of the batch runs in the plain loop, with one warning that
+    says why.
 
     Override `output_size` where the cell emits another width than `hidden_size`, and `initial_state` where a field of
     the state has another shape than (B, H) or does not begin at zero. The first axis of every field is the batch.
