@@ -179,7 +179,10 @@ def another_base(cell: Base, patch: pytest.MonkeyPatch) -> None:
 
 
 def closure_of_part(cell: Base, patch: pytest.MonkeyPatch) -> None:
-    cell.part.register_forward_hook(lambda module, args, out: 0.9 * out)
+    def hook(module: nn.Module, args: Any, out: Any) -> Any:
+        return 0.9 * out
+
+    cell.part.register_forward_hook(hook)
 
 
 CHANGES: dict[str, tuple[Callable[..., Tensor], Callable[..., None]]] = {

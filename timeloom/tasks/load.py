@@ -63,7 +63,7 @@ def built(path: str | Path, trained: bool) -> Model:
         if not trained:
             torch.manual_seed(config["training"]["seed"])
         model = kind(**arguments)
-        model.to(next(iter(weights.values())).dtype)
+        model.to(next(part.dtype for part in weights.values() if part.is_floating_point()))
         if not trained:  # what was counted in the data, and not learned, stays
             counted = {name: weights[name] for name, _ in model.named_buffers() if name in weights}
             weights = {**model.state_dict(), **counted}
