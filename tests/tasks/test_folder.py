@@ -12,6 +12,7 @@ import timeloom
 from tests.corpora import sentences
 from timeloom.core import ModelError
 from timeloom.tasks.folder import as_json, read_model, write_model
+from timeloom.tasks.runs import keep_run, recall_run, remember_run
 from timeloom.tasks.tagging import Tagger, TaggerOptions
 from timeloom.tasks.tagging.data import collect_vocabulary
 
@@ -145,3 +146,38 @@ def test_read_model_gives_what_write_model_took(tmp_path: Path) -> None:
     config, weights = read_model(tmp_path / "m")
     assert config["n"] == 1
     torch.testing.assert_close(weights["w"], torch.arange(6).view(2, 3).t())
+
+
+RECORD = {"task": "tag", "training": {"schedule": "constant"}, "fingerprint": "ab", "threads": 1}
+
+
+def test_any_flipped_bit_of_a_record_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    keep_run(path, RECORD)
+    whole = path.read_bytes()
+    assert json.loads(whole).items() >= RECORD.items()
+    for place in range(len(whole) * 8):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"run.json is not the record.*or it is damaged.*\n.*start anew"):
+            recall_run(path)
+
+
+@pytest.mark.parametrize("wrong", [{"task": 3}, {"fingerprint": None}, {"threads": "2"}, {"training": [1]}])
+def test_a_record_of_another_form_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    path = tmp_path / "run.json"
+    keep_run(path, {**RECORD, **wrong})
+    with pytest.raises(ModelError, match=rf"run.json .*its (section )?{next(iter(wrong))} is"):
+        recall_run(path)
+
+
+def test_another_number_of_threads_is_said(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = tmp_path / "run.json"
+    names = [
+        remember_run(path, {**RECORD, "threads": threads}, resume=True, note=notes.append) for threads in (2, 2, 1, 2)
+    ]
+    assert len(set(names)) == 1
+    assert len(notes) == 1
+    assert "began with 2 threads and goes on with 1" in notes[0]

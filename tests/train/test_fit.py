@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
+import random
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from timeloom.core import ModelError, RunError, UsageError
+from timeloom.core.sealed import read_sealed, write_sealed
 from timeloom.train import Interrupted, Problem, Progress, TrainingOptions, Watch, fit
+from timeloom.train.checkpoint import SEAL, load_checkpoint
 from timeloom.train.optimizer import learning_rate, make_optimizer
 from timeloom.train.watch import NotesWatch
 
@@ -209,6 +213,85 @@ def test_a_loss_that_is_not_finite_is_told_and_loses_nothing(tmp_path: Path) -> 
     assert (tmp_path / "last.ckpt").read_bytes() == kept
 
 
+def content_of(path: Path) -> dict[str, Any]:
+    return torch.load(io.BytesIO(read_sealed(path, SEAL)), weights_only=True)
+
+
+def reseal(path: Path, content: object) -> None:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_sealed(path, buffer.getbuffer(), SEAL)
+
+
+def test_any_flipped_bit_of_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    trained(tmp_path)
+    path = tmp_path / "last.ckpt"
+    whole = path.read_bytes()
+    head = whole.index(b"\n") + 1
+    places = [*range(head * 8), *random.Random(1).sample(range(head * 8, len(whole) * 8), 200)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"last.ckpt is not a checkpoint.*or it is damaged.*\n.*--overwrite"):
+            load_checkpoint(path)
+    path.write_bytes(whole)
+    trained(tmp_path, resume=True)
+
+
+WRONG_PARTS: list[tuple[str, Any]] = [
+    ("progress", None),
+    ("progress", {}),
+    ("progress.epoch", -1),
+    ("progress.epoch", 2.0),
+    ("progress.step", 4),
+    ("progress.step", "4"),
+    ("progress.steps", 14),
+    ("progress.best_epoch", 7),
+    ("progress.history", []),
+    ("progress.history", [1, 2, 3]),
+    ("progress.unknown", 1),
+    ("rng", [1, 2]),
+    ("rng", torch.zeros(3, dtype=torch.uint8)),
+    ("run", None),
+    ("model", None),
+    ("model", {}),
+    ("model", {"map.weight": 3, "map.bias": None}),
+    ("optimizer", {}),
+    ("optimizer", {"state": 1, "param_groups": 2}),
+    ("optimizer", {"state": {}, "param_groups": [{}]}),
+    ("best", {}),
+    ("best", {"map.weight": torch.zeros(1), "map.bias": torch.zeros(1)}),
+    ("carried", {"x": 1}),
+]
+
+
+@pytest.mark.parametrize(("part", "value"), WRONG_PARTS)
+def test_a_checkpoint_of_another_form_is_refused(tmp_path: Path, part: str, value: Any) -> None:
+    """Its checksum is right: it was written so, by whatever."""
+    trained(tmp_path)
+    path = tmp_path / "last.ckpt"
+    content = content_of(path)
+    name, _, inner = part.partition(".")
+    if inner:
+        content[name][inner] = value
+    else:
+        content[name] = value
+    reseal(path, content)
+    with pytest.raises(ModelError, match=r"last.ckpt .*(\n.*)*--overwrite"):
+        trained(tmp_path, resume=True)
+    del content[name]
+    reseal(path, content)
+    with pytest.raises(ModelError, match=f"its {name} is not there"):
+        trained(tmp_path, resume=True)
+
+
+def test_a_checkpoint_of_the_version_before_is_refused(tmp_path: Path) -> None:
+    torch.save({"format": 3}, tmp_path / "last.ckpt")
+    with pytest.raises(ModelError, match="it does not begin with a checksum"):
+        trained(tmp_path, resume=True)
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     trained(tmp_path)
     path = tmp_path / "last.ckpt"
@@ -222,7 +305,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return (os.mkdir, (str(tmp_path / "trapped"),))
 
-    torch.save({"format": 1, "progress": Trap()}, tmp_path / "last.ckpt")
+    reseal(tmp_path / "last.ckpt", {"format": 1, "progress": Trap()})
     with pytest.raises(ModelError, match="damaged"):
         trained(tmp_path, resume=True)
     assert not (tmp_path / "trapped").exists()
@@ -231,7 +314,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_holds_all_the_progress(tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match="in epoch 2, step 2; all of it is saved"):
         trained(tmp_path, watch=StopAt(7, "interrupt"))
-    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    saved = content_of(tmp_path / "last.ckpt")
     progress = Progress(**saved["progress"])
     assert (progress.epoch, progress.step, progress.steps, len(progress.history)) == (1, 2, 7, 1)
     assert json.dumps(saved["progress"])

@@ -18,13 +18,17 @@ from timeloom.core.errors import RunError, UsageError
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # from <fcntl.h> and <linux/fs.h>
 
 
-def write_whole(path: str | Path, content: bytes | memoryview) -> None:
-    """Replace the file at `path` by `content`, on the disk when this returns. A failure leaves the old file."""
+def write_whole(path: str | Path, *content: bytes | memoryview) -> None:
+    """Replace the file at `path` by `content`, on the disk when this returns. A failure leaves the old file.
+
+    What is there in several pieces is written one after the other.
+    """
     path = Path(path)
     staged = path.with_name(f".{path.name}.part")
     try:
         with open(staged, "wb") as file:
-            file.write(content)
+            for piece in content:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(staged, path)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from timeloom.core import ModelError, UsageError
-from timeloom.core.files import empty_folder, locked, make_folder, reason, write_whole
-from timeloom.tasks.folder import read_config, run_options
+from timeloom.core.files import empty_folder, locked, make_folder
+from timeloom.core.sealed import Seal, read_sealed, write_sealed
+from timeloom.tasks.folder import OPTION_SECTIONS, read_config, run_options
 from timeloom.train import LAST
 
 RUN = "run.json"
+# The first line is the beginning of the JSON object that the rest of the file completes.
+SEAL = Seal(
+    before=b'{"sha256": "',
+    after=b'",\n',
+    what="the record of a training by this version of Timeloom",
+    advice="Put back a copy of the file if you have one, or move its folder away and start anew.",
+)
 # What may differ on resume: files by another name, as long as their content is the same, and who looks on.
 FREE = {"train", "valid", "test", "vectors", "checkpoint_seconds", "doctor"}
 
@@ -45,19 +54,20 @@ def check_folders(out: Path, workshop: Path, resume: bool, overwrite: bool) -> N
 
 
 @contextmanager
-def opened_run(workshop: Path, run: Mapping[str, Any], resume: bool) -> Iterator[str]:
+def opened_run(workshop: Path, run: Mapping[str, Any], resume: bool, note: Callable[[str], None]) -> Iterator[str]:
     """The folder of a training, made, locked, and emptied unless it is resumed. Gives the name of the run.
 
-    `run` has the options by section and the `fingerprint` of the data.
+    `run` has the options by section, the `fingerprint` of the data and the number of `threads`; `note` is told what is
+    worth a line.
     """
     make_folder(workshop)
     with locked(workshop):
         if not resume:
             empty_folder(workshop, last=RUN)  # what still has its run.json is still a training, after a crash
-        yield remember_run(workshop / RUN, run, resume)
+        yield remember_run(workshop / RUN, run, resume, note)
 
 
-def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
+def remember_run(path: Path, run: Mapping[str, Any], resume: bool, note: Callable[[str], None]) -> str:
     """Write down what is being run; when resuming, see that it is the same run. Gives a name that is its own."""
     before = recall_run(path) if resume else None
     if before is not None:
@@ -77,14 +87,21 @@ def remember_run(path: Path, run: Mapping[str, Any], resume: bool) -> str:
                     f"it began with {began_with[name]}, now came {value}.\n"
                     f"  Leave --{name} out, or start anew with --overwrite."
                 )
-    write_whole(path, json.dumps(run, indent=2).encode())
+        if before["threads"] != run["threads"]:
+            note(
+                f"the run began with {before['threads']} threads and goes on with {run['threads']}: its weights will "
+                "differ in their last bits from those of an unbroken run. "
+                f"OMP_NUM_THREADS={before['threads']} goes on as it began."
+            )
+        run = {**run, "threads": before["threads"]}
+    keep_run(path, run)
     lasting = {name: value for name, value in run_options(run).items() if name not in FREE | {"epochs", "patience"}}
     return hashlib.sha256(json.dumps([run["fingerprint"], lasting], sort_keys=True).encode()).hexdigest()
 
 
 def check_task(begun: Mapping[str, Any], task: str, workshop: Path) -> None:
     """Raise where the run in a folder is another task's."""
-    if begun.get("task", task) != task:
+    if begun["task"] != task:
         raise UsageError(
             f"cannot resume {workshop}: it is a run of `timeloom train {begun['task']}`, not of `timeloom train {task}`"
         )
@@ -95,20 +112,29 @@ def may_become(name: str, before: Any, now: Any, began_with: Mapping[str, Any]) 
     if name in FREE or before == now:
         return True
     if name == "epochs":  # under any other schedule the steps already taken would have been others
-        return None not in (before, now) and now > before and began_with["schedule"] == "constant"
+        return None not in (before, now) and now > before and began_with.get("schedule") == "constant"
     return name == "patience" and before != 0 and (now == 0 or now > before)
 
 
+def keep_run(path: Path, run: Mapping[str, Any]) -> None:
+    """Write down what is being run, for `recall_run`."""
+    kept = {name: value for name, value in run.items() if name != "sha256"}
+    write_sealed(path, json.dumps(kept, indent=2).encode()[1:], SEAL)
+
+
 def recall_run(path: Path) -> dict[str, Any] | None:
-    """What an earlier start wrote down; None where there was none."""
-    try:
-        run = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    """What an earlier start wrote down; None where there was none. ModelError where it is damaged or not ours."""
+    if not os.path.lexists(path):
         return None
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {reason(error)}") from error
-    except ValueError as error:
-        raise ModelError(f"{path} is damaged: {error}") from error
-    if not isinstance(run, dict) or not isinstance(run.get("fingerprint"), str):
-        raise ModelError(f"{path} is damaged: it does not describe a run")
+    content = read_sealed(path, SEAL)
+    try:
+        run = json.loads(b"{" + bytes(content))
+    except (ValueError, RecursionError) as error:
+        raise SEAL.damaged(path, f"it is not JSON: {error}") from error
+    for name, kind in (("task", str), ("fingerprint", str), ("threads", int)):
+        if not isinstance(run.get(name), kind):
+            raise SEAL.damaged(path, f"its {name} is {json.dumps(run.get(name))}")
+    for section in OPTION_SECTIONS:
+        if not isinstance(run.get(section, {}), dict):
+            raise SEAL.damaged(path, f"its section {section} is {json.dumps(run[section])}")
     return run

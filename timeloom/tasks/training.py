@@ -68,8 +68,9 @@ class TrainingRun:
     @contextmanager
     def opened(self, fingerprint: str) -> Iterator[None]:
         """The folder of the training is ours, and torch's generator seeded. `fingerprint` is the data's."""
-        run = {"task": self.task, **self.options, "fingerprint": fingerprint}
-        with opened_run(self.workshop, run, self.resume) as self.name:
+        known = {"fingerprint": fingerprint, "threads": torch.get_num_threads()}
+        run = {"task": self.task, **self.options, **known}
+        with opened_run(self.workshop, run, self.resume, self.watch.note) as self.name:
             torch.manual_seed(self.training.seed)
             yield
 

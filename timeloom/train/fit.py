@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from timeloom.core import ModelError, RunError, UsageError
 from timeloom.core.files import make_folder, write_whole
-from timeloom.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from timeloom.train.checkpoint import SEAL, Progress, load_checkpoint, save_checkpoint
 from timeloom.train.interrupt import Interrupted, StopRequest
 from timeloom.train.optimizer import learning_rate, make_optimizer
 from timeloom.train.options import TrainingOptions
@@ -146,19 +146,25 @@ class Fit:
         return self.progress
 
     def restore(self) -> None:
-        self.progress, saved = load_checkpoint(self.folder / LAST)
+        path = self.folder / LAST
+        self.progress, saved = load_checkpoint(path)
         if saved["run"] != self.run:
-            raise ModelError(f"{self.folder / LAST} is a checkpoint of another run; start anew with --overwrite")
+            raise ModelError(f"{path} is a checkpoint of another run; start anew with --overwrite")
+        done, per_epoch = self.progress, len(self.problem.plan(0))
+        if done.step > per_epoch or done.steps != done.epoch * per_epoch + done.step:
+            raise SEAL.damaged(path, f"step {done.step} of epoch {done.epoch + 1} is not step {done.steps} of the run")
         try:
+            if done.best_epoch >= 0:  # so that it is known now and not at the end that they fit
+                self.plain_model.load_state_dict(saved["best"])
             self.plain_model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
-        except (RuntimeError, ValueError) as error:  # weights of other names or shapes
+            self.problem.carry_on(saved["carried"])
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:  # of other names or shapes
             raise ModelError(
-                f"{self.folder / LAST} holds other weights than this model's: another version of Timeloom wrote it.\n"
+                f"{path} holds other weights than this model's: another version of Timeloom wrote it.\n"
                 "  Go on with that version, or start anew with --overwrite."
             ) from error
         self.best = saved["best"]
-        self.problem.carry_on(saved["carried"])
         self.write_log()  # a kill may have come between the checkpoint and the log
 
     def write_log(self) -> None:
