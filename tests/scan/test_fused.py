@@ -173,20 +173,6 @@ def test_the_operator_keeps_the_rules_of_torch_library() -> None:
     torch.library.opcheck(torch.ops.timeloom.scan.default, (x.detach(), [h.detach()], fixed, False, False, number))
 
 
-def test_a_second_derivative_says_that_there_is_none_but_in_the_plain_loop() -> None:
-    cell = GRUCell(2, 3).double()
-    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
-
-    def second() -> Tensor:
-        (first,) = torch.autograd.grad(scan(cell, x)[0].sum(), x, create_graph=True)
-        return torch.autograd.grad(first.square().sum(), x)[0]
-
-    with pytest.raises(RuntimeError, match="GRUCell: the kernel has no second derivative"):
-        second()
-    with plain_loop():
-        assert bool(second().isfinite().all())
-
-
 def test_what_cannot_be_fused_runs_in_the_plain_loop_and_says_why_once() -> None:
     class SortingCell(GRUCell):
         def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -442,7 +428,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_the_kernel_still_runs(tmp_pa
     (tmp_path / "file").touch()
     monkeypatch.setenv("TIMELOOM_CACHE", str(tmp_path / "file" / "kernels"))
     cell = GRUCell(3, 5).double()
-    with pytest.warns(UserWarning, match=r"kernels cannot be kept in .*Not a directory.*TIMELOOM_CACHE"):
+    with pytest.warns(UserWarning, match=r"kernels cannot be kept .*file/kernels: .*TIMELOOM_CACHE"):
         assert_same_both_ways(cell, torch.randn(4, 2, 3, dtype=torch.float64))
 
 

@@ -93,7 +93,7 @@ def segment_length(cell: Cell, x: Tensor, state: Any, parameters: Mapping[str, T
         return math.ceil(math.sqrt(steps))
     budget = int(memory)
     few, more = (bytes_kept(cell, x[:count], state, parameters) for count in (PROBED, 2 * PROBED))
-    of_step, fixed = 2 * max(1, (more - few) // PROBED), max(0, 2 * few - more)  # twice: the gradients on the way back
+    of_step, fixed = 2 * max(1, (more - few) // PROBED), 2 * max(0, 2 * few - more)  # twice: the gradients, too
     of_state = x.element_size() * x.shape[1] * sum(field.shape[1] for field in cell.initial_state(1))
     if fixed + steps * of_step <= budget:
         return steps
