@@ -101,7 +101,7 @@ def make_private(folder: Path) -> None:
             os.mkdir(folder, 0o700)
         except FileExistsError:
             if not folder.is_dir():
-                raise
+                raise Unfit(f"{folder} is no folder") from None
 
 
 class Place:
